@@ -1,0 +1,173 @@
+// Package upload grants uploads: it answers POST /uploads with a presigned S3
+// PUT URL. Everything that matters about the file is inside the signature: its
+// key, length, type, disposition, checksum where the client gives one, and that
+// nothing may be there yet.
+//
+// Granting is computation only. The package calls no AWS service and links no
+// client of one.
+//
+// Environment: UPLOAD_BUCKET, UPLOAD_URL_TTL, UPLOAD_MAX_BYTES,
+// UPLOAD_CONTENT_TYPES, INLINE_CONTENT_TYPES (docs/operations.md).
+//
+// IAM: s3:PutObject on <bucket>/u/*. A presigned URL can do what its signer
+// may do, so the role must be able to do nothing else.
+//
+// Limits: a single PUT carries at most 5 GiB, and a URL lives at most as long as
+// the credentials that signed it ("Uploading objects with presigned URLs",
+// Amazon S3 User Guide).
+//
+// Trusted: the caller's subject, which API Gateway verified. Nothing the client
+// sends is trusted; what S3 is told to hold the client to is what was checked.
+package upload
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"airlock/pkg/api"
+	"airlock/pkg/lambdaenv"
+	"airlock/pkg/objectkey"
+)
+
+// Limits of S3 and of our own.
+const (
+	MaxPutBytes = 5 << 30   // S3: one PUT
+	MaxTTL      = time.Hour // ours: a URL is a bearer credential
+)
+
+// Config is what [New] needs. All of it is read from the environment by [Read].
+type Config struct {
+	// BucketURL is what keys are appended to, with a slash at its end.
+	BucketURL   string
+	Region      string
+	Credentials aws.CredentialsProvider
+
+	TTL         time.Duration // default and longest life of a URL, 1 s to [MaxTTL]
+	MaxBytes    int64         // 1 to [MaxPutBytes]
+	Types       MediaTypes    // what may be uploaded
+	InlineTypes MediaTypes    // what a browser may show in place
+}
+
+// Read takes the configuration from the environment.
+func Read(env *lambdaenv.Env) Config {
+	s3 := env.AWS(lambdaenv.S3)
+	c := Config{
+		BucketURL: env.BucketURL(env.String("UPLOAD_BUCKET")), Region: s3.Region, Credentials: s3.Credentials,
+		TTL:      env.Duration("UPLOAD_URL_TTL", 15*time.Minute, time.Second, MaxTTL),
+		MaxBytes: env.Int64("UPLOAD_MAX_BYTES", MaxPutBytes, 1, MaxPutBytes),
+	}
+	var err error
+	c.Types, err = ParseMediaTypes(env.List("UPLOAD_CONTENT_TYPES", "*/*"))
+	env.Add("UPLOAD_CONTENT_TYPES", err)
+	c.InlineTypes, err = ParseMediaTypes(env.List("INLINE_CONTENT_TYPES",
+		"image/png,image/jpeg,image/gif,image/webp,image/avif,audio/*,video/*,text/plain"))
+	env.Add("INLINE_CONTENT_TYPES", err)
+	return c
+}
+
+// Granter grants uploads. It is safe for concurrent use.
+type Granter struct {
+	config    Config
+	presigner *presigner
+}
+
+// New returns a Granter.
+func New(c Config) (*Granter, error) {
+	p, err := newPresigner(c)
+	if err != nil {
+		return nil, err
+	}
+	return &Granter{config: c, presigner: p}, nil
+}
+
+// Request is the body of POST /uploads.
+type Request struct {
+	Name          string `json:"name" code:"invalid_name"`
+	Folder        string `json:"folder" code:"invalid_name"`
+	ContentType   string `json:"contentType" code:"unsupported_content_type"`
+	ContentLength *int64 `json:"contentLength" code:"invalid_content_length"` // bytes
+	// ChecksumSHA256 is the base64 of the file's SHA-256, if the client knows it.
+	ChecksumSHA256   *string `json:"checksumSHA256" code:"invalid_checksum"`
+	ExpiresInSeconds *int64  `json:"expiresInSeconds" code:"invalid_expiry"` // default: [Config.TTL]
+}
+
+// Grant is the answer: how to store the file, and until when.
+type Grant struct {
+	ID        string            `json:"id"`
+	ObjectKey string            `json:"objectKey"`
+	Method    string            `json:"method"`
+	URL       string            `json:"url"`
+	Headers   map[string]string `json:"headers"` // to be sent exactly so
+	Expires   string            `json:"expires"` // RFC 3339, UTC
+}
+
+// CreateUpload answers POST /uploads. Errors are [*api.Error]: what the client
+// asked for that it may not have, or [api.Unavailable] when the credentials of
+// this container have run out.
+func (g *Granter) CreateUpload(ctx context.Context, r api.Request, in Request) (Grant, error) {
+	key, err := keyFor(r.Caller, in)
+	if err != nil {
+		return Grant{}, err
+	}
+	put := put{key: key}
+	if put.contentType, err = g.config.Types.check(in.ContentType); err != nil {
+		return Grant{}, err
+	}
+	if put.contentLength, err = g.checkLength(in.ContentLength); err != nil {
+		return Grant{}, err
+	}
+	if put.checksumSHA256, err = checkChecksum(in.ChecksumSHA256, put.contentLength); err != nil {
+		return Grant{}, err
+	}
+	if put.ttl, err = g.checkTTL(in.ExpiresInSeconds); err != nil {
+		return Grant{}, err
+	}
+	put.contentDisposition = disposition(g.config.InlineTypes.match(put.contentType), in.Name)
+
+	signed, err := g.presigner.presign(ctx, put)
+	if err != nil {
+		return Grant{}, err
+	}
+	return Grant{
+		ID: key.ID(), ObjectKey: key.String(), Method: http.MethodPut,
+		URL: signed.url, Headers: signed.headers, Expires: signed.expires.UTC().Format(time.RFC3339),
+	}, nil
+}
+
+func keyFor(caller api.Caller, in Request) (objectkey.Key, error) {
+	folder := in.Folder
+	if folder == "" {
+		folder = objectkey.UniqueFolder()
+	}
+	key, err := objectkey.New(caller.Subject, folder, in.Name)
+	if err != nil {
+		return objectkey.Key{}, api.Refuse(api.InvalidName, "%v", err)
+	}
+	return key, nil
+}
+
+func (g *Granter) checkLength(n *int64) (int64, error) {
+	switch {
+	case n == nil:
+		return 0, api.Refuse(api.InvalidContentLength, "contentLength is needed: the exact number of bytes")
+	case *n < 0:
+		return 0, api.Refuse(api.InvalidContentLength, "contentLength is a number of bytes, 0 or more")
+	case *n > g.config.MaxBytes:
+		return 0, api.Refuse(api.ContentTooLarge, "an upload may have at most %d bytes", g.config.MaxBytes)
+	}
+	return *n, nil
+}
+
+func (g *Granter) checkTTL(seconds *int64) (time.Duration, error) {
+	if seconds == nil {
+		return g.config.TTL, nil
+	}
+	most := int64(g.config.TTL / time.Second)
+	if *seconds < 1 || *seconds > most {
+		return 0, api.Refuse(api.InvalidExpiry, "expiresInSeconds may be 1 to %d", most)
+	}
+	return time.Duration(*seconds) * time.Second, nil
+}
