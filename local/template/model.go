@@ -169,7 +169,7 @@ type Distribution struct {
 	LogicalID  string
 	ID         string // what !Ref gives
 	ARN        string
-	DomainName string // {lower-case id}.cloudfront.net
+	DomainName string // d….cloudfront.net
 	Origins    []Origin
 	Default    Behavior
 	Behaviors  []Behavior // CacheBehaviors, in order

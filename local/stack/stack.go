@@ -1,0 +1,303 @@
+// Package stack is a whole AWS account on loopback, made from a SAM template:
+// it wires the services of its sibling packages together as the template says,
+// starts and stops them, and writes down where they are.
+//
+// All state lies in one folder and survives a restart, and a kill. Two stacks
+// cannot share a folder. One process can run one stack at a time, since the S3
+// gateway keeps package state.
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"airlock/local/apigateway"
+	"airlock/local/cloudfront"
+	"airlock/local/dynamodb"
+	"airlock/local/iam"
+	"airlock/local/issuer"
+	"airlock/local/lambda"
+	"airlock/local/s3"
+	"airlock/local/secretsmanager"
+	"airlock/local/sqs"
+	"airlock/local/template"
+)
+
+// The account every embedded stack lives in.
+const (
+	Name      = "airlock"
+	Region    = "eu-central-1"
+	AccountID = "123456789012"
+	Audience  = "airlock"
+	// KeyGroupID stands for the key group that exists outside the template.
+	KeyGroupID = "airlock-embedded-key-group"
+)
+
+// Options says which stack to start.
+type Options struct {
+	Source string // the project's folder: template.yaml and its Makefile
+	Data   string // where state lies; made if missing
+	// Port is the first of the ports to take; 0 takes free ones.
+	Port int
+	// SigningKey is the PEM of a private key to sign with, instead of the one
+	// made at the first start. nil keeps what there is.
+	SigningKey []byte
+	// QueueSpeedup lets the queue's waits pass that many times as fast; 0 is 1.
+	QueueSpeedup int
+	// Parameters are given to the template over the stack's own.
+	Parameters map[string]string
+	// Log is told what functions write and what the API answers; nil: nobody.
+	Log *slog.Logger
+}
+
+// Stack is a running one.
+type Stack struct {
+	Endpoints Endpoints
+	Template  *template.Stack
+	Issuer    *issuer.Service
+	Queue     *sqs.Service
+	Lambda    *lambda.Service
+	// Operator may do everything.
+	Operator iam.Credentials
+	// Built is how long making the functions took, Ready everything after it.
+	Built, Ready time.Duration
+
+	options  Options
+	log      *slog.Logger
+	db       *bbolt.DB
+	iam      *iam.Directory
+	secrets  *secretsmanager.Service
+	cdn      *cloudfront.Service
+	objects  *s3.Service
+	stop     context.CancelFunc
+	services sync.WaitGroup
+	servers  []*http.Server
+	closers  []func() error // in the order of starting
+}
+
+// Start builds what is not fresh and returns when every service answers.
+func Start(ctx context.Context, o Options) (_ *Stack, err error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	// The S3 gateway changes the working directory.
+	if o.Source, err = filepath.Abs(o.Source); err != nil {
+		return nil, err
+	}
+	if o.Data, err = filepath.Abs(o.Data); err != nil {
+		return nil, err
+	}
+	// The stack outlives a ctx that only bounds its start.
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s := &Stack{options: o, log: o.Log, iam: iam.NewDirectory(), stop: stop}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if err := s.openData(); err != nil {
+		return nil, err
+	}
+	ports, err := listen(o.Port)
+	if err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, ports.Close)
+	if s.Template, err = s.readTemplate(ports); err != nil {
+		return nil, err
+	}
+	s.Endpoints = s.locate(ports)
+	began := time.Now()
+	binaries, err := build(ctx, o.Source, s.Template.Functions)
+	if err != nil {
+		return nil, err
+	}
+	s.Built, began = time.Since(began), time.Now()
+	if err := s.startServices(run, ports, binaries); err != nil {
+		return nil, err
+	}
+	if err := s.writeEndpoints(); err != nil {
+		return nil, err
+	}
+	s.Ready = time.Since(began)
+	return s, nil
+}
+
+// openData makes the folder and locks it.
+func (s *Stack) openData() error {
+	dir := s.options.Data
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("making the data folder: %w", err)
+	}
+	db, err := bbolt.Open(filepath.Join(dir, "state.db"), 0o600, &bbolt.Options{
+		Timeout: time.Second,
+		// What a process wrote outlives its kill without an fsync per write; only
+		// the fall of the whole machine could lose it.
+		NoSync: true, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
+	})
+	if errors.Is(err, bbolt.ErrTimeout) {
+		return fmt.Errorf("the data folder %s is in use by another stack", dir)
+	}
+	if err != nil {
+		return fmt.Errorf("opening the data folder: %w", err)
+	}
+	s.db = db
+	s.closers = append(s.closers, db.Close)
+	s.Operator, err = s.operator()
+	return err
+}
+
+func (s *Stack) readTemplate(p *ports) (*template.Stack, error) {
+	parameters := map[string]string{
+		"Issuer": p.url(portIssuer), "Audience": Audience, "KeyGroupId": KeyGroupID,
+	}
+	for name, value := range s.options.Parameters {
+		parameters[name] = value
+	}
+	t, err := template.Load(filepath.Join(s.options.Source, "template.yaml"), template.Options{
+		StackName: Name, Region: Region, AccountID: AccountID, Parameters: parameters,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(t.APIs) != 1 || len(t.Buckets) != 1 || len(t.Tables) != 1 || len(t.Secrets) != 1 || len(t.Distributions) != 1 {
+		return nil, errors.New("template.yaml: the embedded stack needs exactly one API, bucket, table, secret and distribution")
+	}
+	return t, nil
+}
+
+// startServices starts them in the order in which they need one another.
+func (s *Stack) startServices(ctx context.Context, p *ports, binaries map[string]string) error {
+	t := s.Template
+	roles, err := s.roles()
+	if err != nil {
+		return err
+	}
+	tables, err := dynamodb.New(dynamodb.Config{DB: s.db, IAM: s.iam, Region: Region, AccountID: AccountID, Tables: t.Tables})
+	if err != nil {
+		return err
+	}
+	s.secrets, err = secretsmanager.New(secretsmanager.Config{DB: s.db, IAM: s.iam, Region: Region, AccountID: AccountID, Secrets: t.Secrets})
+	if err != nil {
+		return err
+	}
+	s.Issuer, err = issuer.New(issuer.Config{URL: s.Endpoints.Issuer, Audience: Audience, DB: s.db})
+	if err != nil {
+		return err
+	}
+	s.Queue, err = sqs.New(sqs.Config{DB: s.db, Region: Region, AccountID: AccountID, Queues: t.Queues, Speedup: max(1, s.options.QueueSpeedup)})
+	if err != nil {
+		return err
+	}
+	if err := s.startS3(ctx, p); err != nil {
+		return err
+	}
+	publicKeys, err := s.signingKeys()
+	if err != nil {
+		return err
+	}
+	if s.cdn, err = s.newCDN(publicKeys); err != nil {
+		return err
+	}
+	if err := s.startLambda(roles, binaries); err != nil {
+		return err
+	}
+	gateway, err := s.newGateway()
+	if err != nil {
+		return err
+	}
+	for port, handler := range map[int]http.Handler{
+		portAPI: gateway, portCDN: s.cdn, portIssuer: s.Issuer,
+		portLambda: s.Lambda, portDynamoDB: tables, portSecretsManager: s.secrets,
+	} {
+		s.serve(p.take(port), handler)
+	}
+	s.services.Go(func() { tables.Run(ctx) })
+	s.pollQueues(ctx)
+	return nil
+}
+
+func (s *Stack) startS3(ctx context.Context, p *ports) error {
+	addr := p.addr(portS3)
+	// The gateway takes an address, not a listener.
+	if err := p.take(portS3).Close(); err != nil {
+		return err
+	}
+	var err error
+	s.objects, err = s3.Start(ctx, s3.Config{
+		Dir: filepath.Join(s.options.Data, "s3"), DB: s.db, IAM: s.iam,
+		Region: Region, AccountID: AccountID, Addr: addr, Buckets: s.Template.Buckets, Operator: s.Operator,
+		Notify: func(_ context.Context, queueARN string, message []byte) error {
+			_, err := s.Queue.Send(queueARN, message)
+			return err
+		},
+	})
+	if err != nil {
+		return err
+	}
+	s.closers = append(s.closers, s.objects.Close)
+	return nil
+}
+
+func (s *Stack) newCDN(publicKeys []cloudfront.PublicKey) (*cloudfront.Service, error) {
+	d := s.Template.Distributions[0]
+	return cloudfront.New(cloudfront.Config{
+		Distribution: d, URL: s.Endpoints.CDN, Origins: s.origins(d),
+		KeyGroups: map[string][]cloudfront.PublicKey{KeyGroupID: publicKeys},
+		Log: func(e cloudfront.Entry) {
+			s.log.Info("cdn", slog.String("method", e.Method), slog.Int("status", e.Status), slog.String("result", e.Result))
+		},
+	})
+}
+
+func (s *Stack) newGateway() (*apigateway.Service, error) {
+	var routes []apigateway.Route
+	for _, f := range s.Template.Functions {
+		for _, r := range f.Routes {
+			routes = append(routes, apigateway.Route{Route: r, Function: f.LogicalID})
+		}
+	}
+	return apigateway.New(apigateway.Config{
+		API: s.Template.APIs[0], Routes: routes, Region: Region, AccountID: AccountID, Invoke: s.invoke,
+		AccessLog: func(e apigateway.Entry) {
+			s.log.Info("api", slog.String("route", e.RouteKey), slog.Int("status", e.Status),
+				slog.String("requestId", e.RequestID), slog.String("took", e.Duration.Round(100*time.Microsecond).String()))
+		},
+	})
+}
+
+// serve answers on a listener until Close.
+func (s *Stack) serve(l net.Listener, h http.Handler) {
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
+	s.servers = append(s.servers, server)
+	s.services.Go(func() { _ = server.Serve(l) })
+}
+
+// Close stops everything and waits for it. No process of a function is left.
+func (s *Stack) Close() error {
+	_ = os.Remove(filepath.Join(s.options.Data, endpointsFile))
+	for _, server := range s.servers {
+		_ = server.Close()
+	}
+	s.stop()
+	// The queue's loops let the batches under way finish: they need the functions.
+	s.services.Wait()
+	var err error
+	if s.Lambda != nil {
+		err = s.Lambda.Close()
+	}
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		err = errors.Join(err, s.closers[i]())
+	}
+	return err
+}

@@ -1,0 +1,154 @@
+package story
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// grant is the answer to POST /uploads.
+type grant struct {
+	ID, ObjectKey, Method, URL string
+	Headers                    map[string]string
+	Expires                    time.Time
+}
+
+// answer is what came back, read to the end.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// maxBody bounds what is read of an answer; the story's files are small.
+const maxBody = 1 << 20
+
+func (p *player) do(ctx context.Context, method, url string, headers map[string]string, body []byte) (answer, error) {
+	r, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
+	if err != nil {
+		return answer{}, err
+	}
+	for name, value := range headers {
+		r.Header.Set(name, value)
+	}
+	res, err := p.http.Do(r)
+	if err != nil {
+		// The client's error holds the URL, which may be a bearer credential.
+		return answer{}, fmt.Errorf("%s failed before an answer came", method)
+	}
+	defer func() { _ = res.Body.Close() }()
+	b, err := io.ReadAll(io.LimitReader(res.Body, maxBody))
+	return answer{res.StatusCode, res.Header, b}, err
+}
+
+// post calls the API. token may be empty.
+func (p *player) post(ctx context.Context, path, token string, in any) (answer, error) {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return answer{}, err
+	}
+	headers := map[string]string{"Content-Type": "application/json"}
+	if token != "" {
+		headers["Authorization"] = "Bearer " + token
+	}
+	return p.do(ctx, http.MethodPost, p.API+path, headers, body)
+}
+
+// want is nil if the answer has one of the statuses.
+func (a answer) want(statuses ...int) error {
+	for _, s := range statuses {
+		if a.status == s {
+			return nil
+		}
+	}
+	return fmt.Errorf("answered %s, want %v: %.300s", a, statuses, a.body)
+}
+
+// String is the status and what the body calls it.
+func (a answer) String() string {
+	s := fmt.Sprint(a.status)
+	var problem struct{ Code, Message string }
+	switch {
+	case bytes.HasPrefix(bytes.TrimSpace(a.body), []byte("<")):
+		if _, rest, ok := strings.Cut(string(a.body), "<Code>"); ok {
+			code, _, _ := strings.Cut(rest, "</Code>")
+			s += " " + code
+		}
+	case json.Unmarshal(a.body, &problem) == nil:
+		s = strings.TrimSpace(s + " " + problem.Code + problem.Message)
+	}
+	return s
+}
+
+// grantUpload asks for an upload and insists on getting it.
+func (p *player) grantUpload(ctx context.Context, token string, request map[string]any) (grant, answer, error) {
+	a, err := p.post(ctx, "/uploads", token, request)
+	if err != nil {
+		return grant{}, a, err
+	}
+	if err := a.want(http.StatusCreated); err != nil {
+		return grant{}, a, err
+	}
+	var g grant
+	if err := json.Unmarshal(a.body, &g); err != nil {
+		return grant{}, a, fmt.Errorf("reading the grant: %w", err)
+	}
+	return g, a, nil
+}
+
+// put stores body as g says, with other headers where given.
+func (p *player) put(ctx context.Context, g grant, body []byte, other ...string) (answer, error) {
+	headers := map[string]string{}
+	for name, value := range g.Headers {
+		headers[name] = value
+	}
+	for i := 0; i+1 < len(other); i += 2 {
+		headers[other[i]] = other[i+1]
+	}
+	return p.do(ctx, g.Method, g.URL, headers, body)
+}
+
+// signURL asks for one signed URL and insists on getting it.
+func (p *player) signURL(ctx context.Context, token, objectKey string, seconds int) (string, error) {
+	a, err := p.post(ctx, "/signed-urls", token, map[string]any{
+		"objectKeys": []string{objectKey}, "expiresInSeconds": seconds,
+	})
+	if err != nil {
+		return "", err
+	}
+	if err := a.want(http.StatusOK); err != nil {
+		return "", err
+	}
+	var out struct {
+		SignedURLs []struct{ ObjectKey, URL string }
+	}
+	if err := json.Unmarshal(a.body, &out); err != nil || len(out.SignedURLs) != 1 || out.SignedURLs[0].ObjectKey != objectKey {
+		return "", fmt.Errorf("the answer is not one URL for the key asked for: %.300s", a.body)
+	}
+	return out.SignedURLs[0].URL, nil
+}
+
+// awaitRow polls the catalog until the row is there.
+func (p *player) awaitRow(ctx context.Context, objectKey string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	for {
+		found, err := p.Recorded(ctx, objectKey)
+		if err != nil {
+			return "", fmt.Errorf("looking into the catalog: %w", err)
+		}
+		if found {
+			return fmt.Sprintf("%d ms after S3 had it", time.Since(p.stored).Milliseconds()), nil
+		}
+		select {
+		case <-ctx.Done():
+			return "", fmt.Errorf("no row after %v", time.Since(p.stored).Round(time.Second))
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
