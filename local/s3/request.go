@@ -1,0 +1,116 @@
+package s3
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"path"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/gofiber/fiber/v3"
+	"github.com/versity/versitygw/s3api/utils"
+	"github.com/versity/versitygw/s3err"
+)
+
+// maxKeyBytes is S3's limit (S3 user guide, "Naming Amazon S3 objects").
+const maxKeyBytes = 1024
+
+// request is what authorization and events need to know of a request and the
+// gateway does not hand on. Its strings outlive the request.
+type request struct {
+	// context holds the condition keys the gateway knows nothing of.
+	context   url.Values
+	anonymous bool
+	method    string
+	bucket    string
+	objectKey string
+	policy    bool // asks for ?policy
+	sourceIP  string
+	requestID string
+	hostID    string
+}
+
+// requestKey finds the request among the values of a context.
+type requestKey struct{}
+
+// requestFrom gives what inspect has noted; a zero request where the caller is
+// the service itself.
+func requestFrom(ctx context.Context) request {
+	r, _ := ctx.Value(requestKey{}).(request)
+	return r
+}
+
+// inspect is the gateway's first middleware: it refuses keys that the file
+// system would take for others, and notes what is needed later.
+func inspect(c fiber.Ctx) error {
+	decoded, err := url.PathUnescape(string(c.Request().URI().PathOriginal()))
+	if err != nil {
+		return s3err.GetAPIError(s3err.ErrInvalidURI)
+	}
+	bucket, objectKey, _ := strings.Cut(strings.TrimPrefix(decoded, "/"), "/")
+	if objectKey != "" {
+		if err := checkKey(objectKey); err != nil {
+			return err
+		}
+	}
+	query := c.Request().URI().QueryArgs()
+	// Every request shares the connection's buffers, so all strings are copied.
+	r := request{
+		context:   make(url.Values),
+		method:    strings.Clone(c.Method()),
+		bucket:    bucket,
+		objectKey: objectKey,
+		policy:    query.Has("policy"),
+		sourceIP:  strings.Clone(c.IP()),
+	}
+	r.requestID, r.hostID = utils.EnsureRequestIDs(c)
+	switch {
+	case c.Get(fiber.HeaderAuthorization) != "":
+		r.context.Set("s3:authtype", "REST-HEADER")
+		r.context.Set("s3:signatureversion", "AWS4-HMAC-SHA256")
+	case utils.IsPresignedURLAuth(c):
+		r.context.Set("s3:authtype", "REST-QUERY-STRING")
+		r.context.Set("s3:signatureversion", "AWS4-HMAC-SHA256")
+	default:
+		r.anonymous = true
+	}
+	for header, conditionKey := range map[string]string{
+		fiber.HeaderIfNoneMatch: "s3:if-none-match",
+		fiber.HeaderIfMatch:     "s3:if-match",
+	} {
+		if v := c.Get(header); v != "" {
+			r.context.Set(conditionKey, strings.Clone(v))
+		}
+	}
+	// True for what makes an object appear: PutObject, CopyObject, a form and
+	// CompleteMultipartUpload, not for beginning an upload or sending its parts
+	// (S3 user guide, "Enforce conditional writes").
+	switch {
+	case r.method == http.MethodPut:
+		r.context.Set("s3:objectcreationoperation", strconv.FormatBool(!query.Has("partNumber")))
+	case r.method == http.MethodPost:
+		r.context.Set("s3:objectcreationoperation", strconv.FormatBool(objectKey == "" || query.Has("uploadId")))
+	}
+	c.Locals(requestKey{}, r)
+	return nil
+}
+
+// checkKey refuses a key that would not come back as it was sent.
+func checkKey(objectKey string) error {
+	if len(objectKey) > maxKeyBytes {
+		return s3err.GetKeyTooLongErr(int64(len(objectKey)), maxKeyBytes)
+	}
+	name := strings.TrimSuffix(objectKey, "/")
+	first, _, _ := strings.Cut(name, "/")
+	switch {
+	case !utf8.ValidString(objectKey),
+		strings.ContainsRune(objectKey, 0),
+		name == "", name == ".", name == "..",
+		path.Clean("/"+name) != "/"+name,
+		first == ".sgwtmp": // the gateway's own folder in every bucket
+		return s3err.GetAPIError(s3err.ErrInvalidURI)
+	}
+	return nil
+}
