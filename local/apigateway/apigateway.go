@@ -28,6 +28,7 @@ import (
 	"net/http"
 	"time"
 
+	"airlock/local/loopback"
 	"airlock/local/template"
 )
 
@@ -117,7 +118,7 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for name, values := range a.header {
 		header[http.CanonicalHeaderKey(name)] = values
 	}
-	if loopbackHost(r.Host) {
+	if loopback.IsHost(r.Host) {
 		s.cors.apply(header, r, a.preflight)
 	}
 	header.Set("Apigw-Requestid", entry.RequestID)
@@ -132,7 +133,7 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // answer takes the request through the gateway's stations, in AWS's order:
 // limits, route, authorizer, integration.
 func (s *Service) answer(r *http.Request, start time.Time, entry *Entry) answer {
-	if !loopbackHost(r.Host) {
+	if !loopback.IsHost(r.Host) {
 		return refuse(http.StatusForbidden, "the host is not a loopback name")
 	}
 	if requestHeadBytes(r) > maxHeaderBytes {

@@ -22,6 +22,8 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"airlock/local/loopback"
 )
 
 const (
@@ -68,7 +70,7 @@ func New(config Config) (*Service, error) {
 // ServeHTTP answers one request. Pages of any origin may read the answers: the
 // development page is one, and whoever can connect may ask anyway.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !loopbackHost(r.Host) {
+	if !loopback.IsHost(r.Host) {
 		// A public name that resolves to this machine is how a page on the web
 		// would pose as our own origin.
 		http.Error(w, "the host is not a loopback name", http.StatusForbidden)

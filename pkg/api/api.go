@@ -162,7 +162,8 @@ func (h *Handler) refuse(ctx context.Context, err error, route, requestID string
 }
 
 func encode(status int, contentType string, headers map[string]string, answer any) ([]byte, error) {
-	body, err := json.Marshal(answer)
+	// In order, so that the same grant reads the same each time.
+	body, err := json.Marshal(answer, json.Deterministic(true))
 	if err != nil {
 		return nil, fmt.Errorf("encoding an answer: %w", err)
 	}
