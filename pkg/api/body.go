@@ -35,6 +35,10 @@ func decodeBody(e *event, in any) error {
 	if len(body) > MaxBodyBytes {
 		return errBodyTooLarge()
 	}
+	// null would leave in as it is, without an error.
+	if jsontext.Value(body).Kind() != '{' {
+		return errNotObject()
+	}
 	err := json.Unmarshal(body, in, json.RejectUnknownMembers(true))
 	if err == nil {
 		return nil
@@ -52,6 +56,10 @@ func decodeBody(e *event, in any) error {
 	case errors.Is(err, jsontext.ErrDuplicateName):
 		return Refuse(MalformedBody, "the body names a member twice")
 	}
+	return errNotObject()
+}
+
+func errNotObject() error {
 	return Refuse(MalformedBody, "the body is not one JSON object in UTF-8")
 }
 

@@ -42,7 +42,7 @@ func TestNew(t *testing.T) {
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ folder, name, want string }{
-		{"f", "", "name has an empty segment"},
+		{"f", "", "name is empty, or has an empty segment"},
 		{"f", "a/b", "name has a slash or backslash inside a segment"},
 		{"f", `a\b`, "name has a slash or backslash inside a segment"},
 		{"f", ".", "name has a dot segment"},
@@ -58,9 +58,9 @@ func TestNewRefuses(t *testing.T) {
 		{"f", "a\u200fb", "name has a bidirectional control character"},
 		{"f", "a\xffb", "name is not valid UTF-8"},
 		{"f", strings.Repeat("n", 256), "name has a segment of more than 255 bytes"},
-		{"a//b", "x", "folder has an empty segment"},
-		{"/a", "x", "folder has an empty segment"},
-		{"a/", "x", "folder has an empty segment"},
+		{"a//b", "x", "folder is empty, or has an empty segment"},
+		{"/a", "x", "folder is empty, or has an empty segment"},
+		{"a/", "x", "folder is empty, or has an empty segment"},
 		{"a/../b", "x", "folder has a dot segment"},
 		{"a/.", "x", "folder has a dot segment"},
 		{`a\b`, "x", "folder has a slash or backslash inside a segment"},

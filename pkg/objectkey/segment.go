@@ -30,7 +30,7 @@ func (e *SegmentError) Error() string { return e.Part + " " + e.Reason }
 func checkSegment(part, s string) error {
 	switch {
 	case s == "":
-		return &SegmentError{part, "has an empty segment"}
+		return &SegmentError{part, "is empty, or has an empty segment"}
 	case len(s) > maxSegmentBytes:
 		return &SegmentError{part, "has a segment of more than 255 bytes"}
 	case s == "." || s == "..":
