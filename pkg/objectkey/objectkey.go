@@ -78,14 +78,24 @@ func New(owner, folder, name string) (Key, error) {
 func (k Key) String() string { return k.s }
 
 // OwnedBy says whether the object lies in the space of the user with that
-// token subject. The empty subject owns nothing.
+// token subject. The empty subject owns nothing, and nobody owns a key with dot
+// segments, which [New] never makes: whoever resolved those of
+// "u/alice/../bob/x" would be led to bob's file.
 func (k Key) OwnedBy(subject string) bool {
 	if subject == "" {
 		return false
 	}
 	var buf [128]byte
 	space := append(appendOwner(append(buf[:0], userPrefix...), subject), '/')
-	return len(k.s) > len(space) && k.s[:len(space)] == string(space)
+	if len(k.s) <= len(space) || k.s[:len(space)] != string(space) {
+		return false
+	}
+	for segment := range strings.SplitSeq(k.s[len(space):], "/") {
+		if segment == "." || segment == ".." {
+			return false
+		}
+	}
+	return true
 }
 
 // Space is the part of the catalog the object belongs to: "u/<owner>" for a
