@@ -28,8 +28,11 @@ func build() (*catalog.Catalog, error) {
 	config := catalog.Config{
 		Table: env.String("CATALOG_TABLE"), Bucket: env.String("UPLOAD_BUCKET"),
 		DynamoDB: dynamodb.NewFromConfig(env.AWS(lambdaenv.DynamoDB)),
-		S3:       s3.NewFromConfig(env.AWS(lambdaenv.S3)),
-		Log:      slog.New(slog.NewJSONHandler(os.Stdout, nil)),
+		S3: s3.NewFromConfig(env.AWS(lambdaenv.S3), func(o *s3.Options) {
+			// As BucketURL does: no name need resolve for a bucket on an endpoint of one's own.
+			o.UsePathStyle = o.BaseEndpoint != nil
+		}),
+		Log: slog.New(slog.NewJSONHandler(os.Stdout, nil)),
 	}
 	if err := env.Err(); err != nil {
 		return nil, err

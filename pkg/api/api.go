@@ -62,19 +62,16 @@ func NewHandler(log *slog.Logger, routes map[string]Endpoint) *Handler {
 }
 
 // event is the part of an APIGatewayV2HTTPRequest that is used. Decoding no more
-// than that takes a third of the time events.APIGatewayV2HTTPRequest takes.
+// than that makes a request a quarter cheaper, strictness included, than
+// events.APIGatewayV2HTTPRequest with encoding/json (BenchmarkDecode).
 type event struct {
 	RouteKey        string            `json:"routeKey"`
 	Headers         map[string]string `json:"headers"`
-	Body            string            `json:"body"`
+	Body            jsontext.Value    `json:"body"` // a JSON string; read by decodeBody
 	IsBase64Encoded bool              `json:"isBase64Encoded"`
 	RequestContext  struct {
-		RequestID  string `json:"requestId"`
-		Authorizer struct {
-			JWT struct {
-				Claims map[string]jsontext.Value `json:"claims"`
-			} `json:"jwt"`
-		} `json:"authorizer"`
+		RequestID  string         `json:"requestId"`
+		Authorizer jsontext.Value `json:"authorizer"` // read by identify
 	} `json:"requestContext"`
 }
 
@@ -99,9 +96,11 @@ type problem struct {
 // else is an error of the function, since no client can cause it.
 func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	var e event
-	// A body that is not UTF-8 must be refused by its own check, with a 400, not
-	// fail the envelope it came in.
-	if err := json.Unmarshal(payload, &e, jsontext.AllowInvalidUTF8(true)); err != nil {
+	// What a client can send, such as a query parameter or a body that is not
+	// UTF-8, must not fail the envelope it came in. Body and authorizer are kept as
+	// they came and read strictly, with a refusal of their own.
+	err := json.Unmarshal(payload, &e, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
+	if err != nil {
 		return nil, fmt.Errorf("decoding an HTTP API event: %w", redactJSON(err))
 	}
 	requestID := e.RequestContext.RequestID
@@ -111,11 +110,17 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		}
 	}
 	status, answer, err := h.serve(ctx, &e)
-	if err != nil {
-		return h.refuse(ctx, err, e.RouteKey, requestID)
+	if err == nil {
+		var out []byte
+		if out, err = encode(status, "application/json", nil, answer); err == nil {
+			return out, nil
+		}
 	}
-	return encode(status, "application/json", nil, answer)
+	return h.refuse(ctx, err, e.RouteKey, requestID)
 }
+
+// internalDetail is all a client learns of an unknown cause.
+const internalDetail = "something went wrong on our side"
 
 func (h *Handler) serve(ctx context.Context, e *event) (status int, answer any, err error) {
 	caller, err := identify(e)
@@ -133,9 +138,14 @@ func (h *Handler) serve(ctx context.Context, e *event) (status int, answer any, 
 func (h *Handler) refuse(ctx context.Context, err error, route, requestID string) ([]byte, error) {
 	var refusal *Error
 	if !errors.As(err, &refusal) {
-		refusal = &Error{Code: Internal, Detail: "something went wrong on our side", Cause: err}
+		refusal = &Error{Code: Internal, Detail: internalDetail, Cause: err}
 	}
-	status := statuses[refusal.Code]
+	status, ok := statuses[refusal.Code]
+	if !ok {
+		// A code nobody listed, from a tag perhaps: a mistake of ours.
+		refusal = &Error{Code: Internal, Detail: internalDetail, Cause: fmt.Errorf("no status for the code of: %w", err)}
+		status = statuses[Internal]
+	}
 	attrs := []slog.Attr{
 		slog.String("route", route), slog.String("requestId", requestID),
 		slog.Int("status", status), slog.String("code", string(refusal.Code)),

@@ -22,13 +22,15 @@ func decodeBody(e *event, in any) error {
 	if mediaType, _, err := mime.ParseMediaType(header(e, "content-type")); err != nil || mediaType != "application/json" {
 		return Refuse(UnsupportedContentType, "the request's content-type must be application/json")
 	}
-	body := []byte(e.Body)
+	body, err := jsontext.AppendUnquote(nil, e.Body)
+	if err != nil { // invalid UTF-8, or no body at all
+		return errNotObject()
+	}
 	if e.IsBase64Encoded {
-		if base64.StdEncoding.DecodedLen(len(e.Body)) > MaxBodyBytes+2 {
+		if base64.StdEncoding.DecodedLen(len(body)) > MaxBodyBytes+2 {
 			return errBodyTooLarge()
 		}
-		var err error
-		if body, err = base64.StdEncoding.DecodeString(e.Body); err != nil {
+		if body, err = base64.StdEncoding.AppendDecode(nil, body); err != nil {
 			return Refuse(MalformedBody, "the body is not the base64 its event says it is")
 		}
 	}
@@ -39,7 +41,7 @@ func decodeBody(e *event, in any) error {
 	if jsontext.Value(body).Kind() != '{' {
 		return errNotObject()
 	}
-	err := json.Unmarshal(body, in, json.RejectUnknownMembers(true))
+	err = json.Unmarshal(body, in, json.RejectUnknownMembers(true))
 	if err == nil {
 		return nil
 	}

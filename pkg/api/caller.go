@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Caller is the user a checked token speaks for.
@@ -28,7 +29,17 @@ const maxSubjectBytes = 255
 
 // identify reads who is calling from the claims API Gateway verified.
 func identify(e *event) (Caller, error) {
-	claims := e.RequestContext.Authorizer.JWT.Claims
+	var authorizer struct {
+		JWT struct {
+			Claims map[string]jsontext.Value `json:"claims"`
+		} `json:"jwt"`
+	}
+	// Strict, unlike the rest of the event: claims that could be read in two ways,
+	// and those of no authorizer, are none.
+	if err := json.Unmarshal(e.RequestContext.Authorizer, &authorizer); err != nil {
+		return Caller{}, errNoToken()
+	}
+	claims := authorizer.JWT.Claims
 	claim := func(name string) string {
 		var s string
 		// Every claim arrives as a string; another type is as good as none.
@@ -38,7 +49,7 @@ func identify(e *event) (Caller, error) {
 		return s
 	}
 	if len(claims) == 0 {
-		return Caller{}, Refuse(Unauthenticated, "a valid access token is needed")
+		return Caller{}, errNoToken()
 	}
 	// The authorizer cannot tell an id token, which is made to be shown around,
 	// from an access token; Cognito's tokens say which they are.
@@ -51,6 +62,8 @@ func identify(e *event) (Caller, error) {
 	}
 	return Caller{Subject: subject, scopes: scopes(claim("scope"), claim("scp"))}, nil
 }
+
+func errNoToken() error { return Refuse(Unauthenticated, "a valid access token is needed") }
 
 // scopes reads both spellings of the claim: "a b", and an array, which API
 // Gateway flattens to "[a b]".

@@ -102,8 +102,10 @@ func (e *Env) Origin(name string) string {
 
 func checkOrigin(s string) error {
 	u, err := url.Parse(s)
-	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil ||
-		strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+	// Paths are appended to it as text, so nothing may follow the host: not even
+	// the lone ? or # of which a parsed URL shows nothing.
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "" ||
+		strings.TrimSuffix(s, "/") != u.Scheme+"://"+u.Host {
 		return errors.New("must be a URL of scheme and host alone, such as https://d111111abcdef8.cloudfront.net")
 	}
 	return nil

@@ -13,6 +13,7 @@ package lambdaenv
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,7 +28,7 @@ type Env struct {
 // New returns an Env over the environment of the process.
 func New() *Env { return &Env{} }
 
-// Err names every problem met so far in one line, or is nil.
+// Err names every problem met so far, once, in one line, or is nil.
 func (e *Env) Err() error {
 	if len(e.problems) == 0 {
 		return nil
@@ -123,5 +124,9 @@ func (e *Env) Add(name string, err error) {
 }
 
 func (e *Env) problem(name, text string) {
-	e.problems = append(e.problems, name+" "+text)
+	problem := name + " " + text
+	// A function with two clients asks for the region twice.
+	if !slices.Contains(e.problems, problem) {
+		e.problems = append(e.problems, problem)
+	}
 }
