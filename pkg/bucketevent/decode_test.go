@@ -93,10 +93,14 @@ func TestDecodeRecord(t *testing.T) {
 		{"post", notification("ObjectCreated:Post", `"key":"a","size":1`), created("a")},
 		{"copy", notification("ObjectCreated:Copy", `"key":"a","size":1`), created("a")},
 		{"multipart", notification("ObjectCreated:CompleteMultipartUpload", `"key":"a","size":1`), created("a")},
-		{"empty object", notification("ObjectCreated:Put", `"key":"a","size":0`),
-			with(created("a"), func(c *bucketevent.Change) { c.ContentLength = 0 })},
-		{"beyond 32 bits", notification("ObjectCreated:Put", `"key":"a","size":53687091200000`),
-			with(created("a"), func(c *bucketevent.Change) { c.ContentLength = 53687091200000 })},
+		{
+			"empty object", notification("ObjectCreated:Put", `"key":"a","size":0`),
+			with(created("a"), func(c *bucketevent.Change) { c.ContentLength = 0 }),
+		},
+		{
+			"beyond 32 bits", notification("ObjectCreated:Put", `"key":"a","size":53687091200000`),
+			with(created("a"), func(c *bucketevent.Change) { c.ContentLength = 53687091200000 }),
+		},
 
 		{"plus is a space", notification("ObjectCreated:Put", `"key":"a+b","size":1`), created("a b")},
 		{"escaped plus", notification("ObjectCreated:Put", `"key":"a%2Bb%2bc","size":1`), created("a+b+c")},
@@ -105,14 +109,20 @@ func TestDecodeRecord(t *testing.T) {
 		{"unescaped unicode", notification("ObjectCreated:Put", `"key":"€","size":1`), created("€")},
 		{"slashes", notification("ObjectCreated:Put", `"key":"a%2F/b//","size":1`), created("a//b//")},
 
-		{"bare ETag", notification("ObjectCreated:Put", `"key":"a","size":1,"eTag":"abc-2"`),
-			with(created("a"), func(c *bucketevent.Change) { c.ETag = "abc-2" })},
-		{"quoted ETag", notification("ObjectCreated:Put", `"key":"a","size":1,"eTag":"\"abc\""`),
-			with(created("a"), func(c *bucketevent.Change) { c.ETag = "abc" })},
+		{
+			"bare ETag", notification("ObjectCreated:Put", `"key":"a","size":1,"eTag":"abc-2"`),
+			with(created("a"), func(c *bucketevent.Change) { c.ETag = "abc-2" }),
+		},
+		{
+			"quoted ETag", notification("ObjectCreated:Put", `"key":"a","size":1,"eTag":"\"abc\""`),
+			with(created("a"), func(c *bucketevent.Change) { c.ETag = "abc" }),
+		},
 		{"version null", notification("ObjectCreated:Put", `"key":"a","size":1,"versionId":null`), created("a")},
 		{"version called null", notification("ObjectCreated:Put", `"key":"a","size":1,"versionId":"null"`), created("a")},
-		{"short sequencer", notification("ObjectCreated:Put", `"key":"a","size":1,"sequencer":"0a"`),
-			with(created("a"), func(c *bucketevent.Change) { c.Sequencer = sequencer(t, "A") })},
+		{
+			"short sequencer", notification("ObjectCreated:Put", `"key":"a","size":1,"sequencer":"0a"`),
+			with(created("a"), func(c *bucketevent.Change) { c.Sequencer = sequencer(t, "A") }),
+		},
 		{"empty sequencer", notification("ObjectCreated:Put", `"key":"a","size":1,"sequencer":""`), created("a")},
 		{"later minor", strings.Replace(notification("ObjectCreated:Put", `"key":"a","size":1`), "2.1", "2.17", 1), created("a")},
 		{"time without zone", strings.Replace(notification("ObjectCreated:Put", `"key":"a","size":1`), ".123Z", ".123", 1), created("a")},

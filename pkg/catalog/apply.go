@@ -16,6 +16,7 @@ import (
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"airlock/pkg/bucketevent"
+	"airlock/pkg/lambdaenv"
 )
 
 const (
@@ -109,7 +110,7 @@ func (c *Catalog) put(ctx context.Context, change bucketevent.Change, r row, con
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("put row: %w", err)
+		return fmt.Errorf("put row: %w", lambdaenv.Cause(err))
 	}
 	return nil
 }

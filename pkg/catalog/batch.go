@@ -2,7 +2,7 @@ package catalog
 
 import (
 	"context"
-	"encoding/json"
+	"encoding/json" //nolint:depguard // RawMessage: how Lambda's library hands an event over as it came
 	"errors"
 	"fmt"
 	"log/slog"

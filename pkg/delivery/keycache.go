@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"airlock/pkg/lambdaenv"
@@ -18,6 +19,9 @@ import (
 const (
 	// fetchTimeout bounds one fetch, all of the client's attempts together.
 	fetchTimeout = 3 * time.Second
+	// retryBackoff is the longest pause between a fetch's attempts. The SDK's own
+	// would eat up fetchTimeout, and "timed out" hide what went wrong.
+	retryBackoff = 500 * time.Millisecond
 	// refreshPatience is how long a request waits for a fetch while it has a key
 	// that works: a healthy answer takes a tenth of that.
 	refreshPatience = 300 * time.Millisecond
@@ -157,13 +161,16 @@ func (c *KeyCache) finish(f *fetch, began time.Time) {
 	}
 }
 
-// read fetches and parses the secret. Its errors hold nothing of it.
+// read fetches and parses the secret. Its errors print nothing of it, nor of
+// what AWS says about accounts and roles.
 func (c *KeyCache) read(ctx context.Context) (signingkey.Key, error) {
 	out, err := c.config.Client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{
 		SecretId: aws.String(c.config.SecretID),
+	}, func(o *secretsmanager.Options) {
+		o.Retryer = retry.AddWithMaxBackoffDelay(o.Retryer, retryBackoff)
 	})
 	if err != nil {
-		return signingkey.Key{}, fmt.Errorf("reading the signing key's secret: %w", err)
+		return signingkey.Key{}, fmt.Errorf("reading the signing key's secret: %w", lambdaenv.Cause(err))
 	}
 	if out.SecretString == nil {
 		return signingkey.Key{}, errors.New("the signing key's secret is binary; it must be a JSON document")

@@ -29,7 +29,7 @@ func isOwner(s string) bool {
 			return false
 		}
 		hi, lo := fromHex(s[i+1]), fromHex(s[i+2])
-		if hi < 0 || lo < 0 || isPlain(byte(hi<<4|lo)) {
+		if hi < 0 || lo < 0 || isPlain(byte(hi<<4|lo)) { //nolint:gosec // two digits, one byte
 			return false
 		}
 		i += 2

@@ -57,10 +57,9 @@ func checkSegment(part, s string) error {
 // never collide, and listings come in the order of time.
 func UniqueFolder() string {
 	var u [16]byte
-	_, _ = rand.Read(u[6:])              // never fails since Go 1.24
-	ms := uint64(time.Now().UnixMilli()) //nolint:gosec // the clock of a container is past 1970
-	binary.BigEndian.PutUint16(u[0:], uint16(ms>>32))
-	binary.BigEndian.PutUint32(u[2:], uint32(ms))
+	ms := uint64(time.Now().UnixMilli()) // the clock of a container is past 1970
+	binary.BigEndian.PutUint64(u[:], ms<<16)
+	_, _ = rand.Read(u[6:]) // never fails since Go 1.24
 	u[6] = u[6]&0x0f | 0x70
 	u[8] = u[8]&0x3f | 0x80
 

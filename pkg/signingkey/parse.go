@@ -1,7 +1,6 @@
 package signingkey
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -50,19 +49,25 @@ func isKeyPairID(s string) bool {
 
 // parsePEM reads exactly one private key. Its errors continue "privateKey …".
 func parsePEM(s string) (crypto.Signer, error) {
-	switch {
-	case strings.TrimSpace(s) == "":
+	switch s = strings.TrimSpace(s); {
+	case s == "":
 		return nil, errors.New("is missing")
 	case strings.Contains(s, `\n`):
 		return nil, errors.New(`has the two characters \n where line breaks should be: it was escaped twice`)
 	}
-	block, rest := pem.Decode([]byte(s))
+	block, rest, err := nextBlock(s)
+	if err != nil {
+		return nil, err
+	}
+	if block.Type == "EC PARAMETERS" {
+		// "openssl ecparam -genkey" writes the curve's name in front of the key,
+		// which names it again.
+		if block, rest, err = nextBlock(rest); err != nil {
+			return nil, err
+		}
+	}
 	switch {
-	case block == nil:
-		return nil, errors.New("is not PEM, or was cut short")
-	case !strings.HasPrefix(strings.TrimSpace(s), "-----BEGIN"):
-		return nil, errors.New("has other text before the PEM")
-	case len(bytes.TrimSpace(rest)) != 0:
+	case rest != "":
 		return nil, errors.New("has other text after the PEM")
 	case block.Headers["DEK-Info"] != "" || block.Type == "ENCRYPTED PRIVATE KEY":
 		return nil, errors.New("is encrypted: store it without a passphrase, Secrets Manager encrypts it")
@@ -86,6 +91,20 @@ func parsePEM(s string) (crypto.Signer, error) {
 	return nil, errors.New("is neither RSA nor ECDSA: CloudFront takes RSA of 2048 bits and ECDSA on P-256")
 }
 
+// nextBlock reads the block that s begins with. It is stricter than pem.Decode,
+// which skips what it can't read.
+func nextBlock(s string) (block *pem.Block, rest string, err error) {
+	const begin = "-----BEGIN "
+	block, left := pem.Decode([]byte(s))
+	switch {
+	case block == nil, strings.Count(s[:len(s)-len(left)], begin) != 1:
+		return nil, "", errors.New("is not PEM, was cut short, or lost its line breaks")
+	case !strings.HasPrefix(s, begin):
+		return nil, "", errors.New("has other text before the PEM")
+	}
+	return block, strings.TrimSpace(string(left)), nil
+}
+
 func parseDER(block *pem.Block) (any, error) {
 	var key any
 	var err error
@@ -97,13 +116,13 @@ func parseDER(block *pem.Block) (any, error) {
 	case "EC PRIVATE KEY":
 		key, err = x509.ParseECPrivateKey(block.Bytes)
 	case "PUBLIC KEY", "RSA PUBLIC KEY", "CERTIFICATE":
-		return nil, errors.New("is a public key: the private half is needed")
+		return nil, errors.New("is a public key or a certificate: the private half is needed")
 	default:
 		return nil, errors.New("is PEM of another kind: a PRIVATE KEY (PKCS#8), RSA PRIVATE KEY (PKCS#1) or EC PRIVATE KEY (SEC 1) is needed")
 	}
 	if err != nil {
 		// The parser's own text may hold pieces of the key.
-		return nil, errors.New("is damaged: its PEM holds no key of the kind it names")
+		return nil, errors.New("is damaged, or a key of a kind CloudFront does not take")
 	}
 	return key, nil
 }

@@ -6,7 +6,7 @@
 //	{"keyPairId":"K2JCJMDEHXQW5F","privateKey":"-----BEGIN PRIVATE KEY-----\n…"}
 //
 // Members that only rotation uses are left to it. The PEM may be PKCS#8, PKCS#1
-// or SEC 1.
+// or SEC 1, as today's openssl and yesterday's write them.
 //
 // Limits: key groups take RSA of 2048 bits and ECDSA on P-256 ("Specify signers
 // that can create signed URLs and signed cookies", Amazon CloudFront Developer
@@ -57,8 +57,13 @@ type Key struct {
 // ID is the id of the public key, sent as Key-Pair-Id. It is no secret.
 func (k Key) ID() string { return k.id }
 
-// Public is the public half.
-func (k Key) Public() crypto.PublicKey { return k.key.Public() }
+// Public is the public half, or nil for the zero Key.
+func (k Key) Public() crypto.PublicKey {
+	if k.key == nil {
+		return nil
+	}
+	return k.key.Public()
+}
 
 // AppendSignature appends the signature over message in CloudFront's base64,
 // whose - _ ~ stand for + = /. RSA signs by PKCS #1 v1.5; ECDSA gives ASN.1 DER

@@ -35,7 +35,7 @@ func appendFallback(b []byte, name string) []byte {
 		if r < ' ' || r > '~' || r == '"' || r == '%' {
 			r = '_'
 		}
-		b = append(b, byte(r)) //nolint:gosec // ASCII, as of the line above
+		b = append(b, byte(r))
 	}
 	return b
 }

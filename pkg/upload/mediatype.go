@@ -71,7 +71,9 @@ func isContentType(s string) bool {
 		return false
 	}
 	main, sub, ok := strings.Cut(mediaType, "/")
-	return ok && isToken(main) && isToken(sub)
+	// '*' is a token's character, but a file has a type, not a range of them;
+	// browsers guess what "*/*" is, and may guess HTML.
+	return ok && isToken(main) && isToken(sub) && !strings.Contains(mediaType, "*")
 }
 
 // isToken is RFC 9110's token.

@@ -79,14 +79,14 @@ func (s *presigner) presign(ctx context.Context, p put) (signedPut, error) {
 		return signedPut{}, api.Down(errors.New("the credentials of this container have expired"), time.Second)
 	}
 
-	path := append(make([]byte, 0, len(s.prefix)+3*objectkey.MaxBytes), s.prefix...)
+	// Most URLs fit; append moves the others to the heap.
+	var buf [256]byte
+	opaque := string(p.key.AppendURLPath(append(buf[:0], s.prefix...)))
+	query := string(strconv.AppendInt(append(buf[:0], "X-Amz-Expires="...), int64(ttl/time.Second), 10))
 	request := http.Request{
 		Method: http.MethodPut, Host: s.host, ContentLength: p.contentLength,
 		// Opaque is signed and printed as it stands; Path would be escaped anew.
-		URL: &url.URL{
-			Scheme: s.scheme, Host: s.host, Opaque: string(p.key.AppendURLPath(path)),
-			RawQuery: "X-Amz-Expires=" + strconv.FormatInt(int64(ttl/time.Second), 10),
-		},
+		URL: &url.URL{Scheme: s.scheme, Host: s.host, Opaque: opaque, RawQuery: query},
 		Header: http.Header{
 			"Content-Type":        {p.contentType},
 			"Content-Disposition": {p.contentDisposition},
