@@ -80,6 +80,15 @@ func (s *Stack) writeEndpoints() error {
 	)
 }
 
+// removeEndpoints takes back what writeEndpoints told, if anything.
+func (s *Stack) removeEndpoints() error {
+	err := os.Remove(filepath.Join(s.options.Data, endpointsFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
 // writeFile replaces a file in one step.
 func writeFile(path string, content []byte) error {
 	if err := os.WriteFile(path+".new", content, 0o600); err != nil {

@@ -87,12 +87,12 @@ func (s *Stack) invoke(ctx context.Context, logicalID string, payload []byte) (r
 func (s *Stack) pollQueues(ctx context.Context) {
 	for _, f := range s.Template.Functions {
 		for _, source := range f.Queues {
-			s.services.Go(func() {
+			s.pollers.Go(func() {
 				err := s.Queue.Poll(ctx, source, func(ctx context.Context, payload []byte) ([]byte, string, error) {
 					return s.invoke(ctx, f.LogicalID, payload)
 				})
 				if err != nil && !errors.Is(err, context.Canceled) {
-					s.log.Error("the event source of a function ended", slog.String("function", f.LogicalID), slog.String("cause", err.Error()))
+					s.log.ErrorContext(ctx, "the event source of a function ended", slog.String("function", f.LogicalID), slog.String("cause", err.Error()))
 				}
 			})
 		}

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -30,18 +31,23 @@ type ports struct {
 	taken     [portCount]bool
 }
 
-func listen(first int) (*ports, error) {
+func listen(ctx context.Context, first int) (*ports, error) {
 	p := &ports{}
+	var config net.ListenConfig
 	for i := range p.listeners {
 		port := 0
 		if first != 0 {
 			port = first + i
 		}
-		l, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		l, err := config.Listen(ctx, "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err != nil {
 			_ = p.Close()
 			if errors.Is(err, syscall.EADDRINUSE) {
-				return nil, fmt.Errorf("port %d is in use; AIRLOCK_PORT=%d takes others, AIRLOCK_PORT=0 any free ones", port, first+100)
+				others := first + 100
+				if others > LastPort {
+					others = first - 100
+				}
+				return nil, fmt.Errorf("port %d is in use; AIRLOCK_PORT=%d takes others, AIRLOCK_PORT=0 any free ones", port, others)
 			}
 			return nil, fmt.Errorf("listening on port %d: %w", port, err)
 		}

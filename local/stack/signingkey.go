@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
@@ -34,8 +35,8 @@ func (s *Stack) signingKeys() ([]cloudfront.PublicKey, error) {
 	switch wanted := s.options.SigningKey; {
 	case wanted != nil && d.PrivateKey != string(wanted):
 		d = signingDocument{newKeyPairID(), string(wanted)}
-	case wanted != nil || stored:
-		return publicHalf(d, wanted == nil)
+	case stored:
+		return publicHalf(d)
 	default:
 		generated, err := generateSigningKey()
 		if err != nil {
@@ -43,9 +44,9 @@ func (s *Stack) signingKeys() ([]cloudfront.PublicKey, error) {
 		}
 		d = signingDocument{newKeyPairID(), generated}
 	}
-	keys, err := publicHalf(d, false)
+	keys, err := publicHalf(d)
 	if err != nil {
-		return nil, fmt.Errorf("the signing key: %w", err)
+		return nil, err
 	}
 	document, err := json.Marshal(d)
 	if err != nil {
@@ -58,15 +59,12 @@ func (s *Stack) signingKeys() ([]cloudfront.PublicKey, error) {
 }
 
 // publicHalf is the key group of a secret's document. A secret an operator put
-// there by hand may be unusable; then lenient leaves the group empty, and the
-// stack starts to show what happens.
-func publicHalf(d signingDocument, lenient bool) ([]cloudfront.PublicKey, error) {
+// there by hand may be unusable: then the group is empty, and the stack starts
+// to show what happens.
+func publicHalf(d signingDocument) ([]cloudfront.PublicKey, error) {
 	private, err := parsePrivateKey(d.PrivateKey)
 	if err != nil {
-		if lenient {
-			return nil, nil
-		}
-		return nil, err
+		return nil, nil
 	}
 	der, err := x509.MarshalPKIXPublicKey(private.Public())
 	if err != nil {
@@ -90,10 +88,13 @@ func generateSigningKey() (string, error) {
 // newKeyPairID looks like an id of CloudFront's.
 func newKeyPairID() string { return "K" + rand.Text()[:13] }
 
-// parsePrivateKey reads what openssl writes: PKCS#8, PKCS#1 or SEC 1. Errors
-// hold nothing of it.
+// parsePrivateKey reads what openssl writes, PKCS#8, PKCS#1 or SEC 1, if
+// CloudFront takes its public half. Errors hold nothing of it.
 func parsePrivateKey(text string) (crypto.Signer, error) {
-	block, _ := pem.Decode([]byte(text))
+	block, rest := pem.Decode([]byte(text))
+	if block != nil && block.Type == "EC PARAMETERS" { // `openssl ecparam -genkey` writes them first
+		block, _ = pem.Decode(rest)
+	}
 	if block == nil {
 		return nil, errors.New("not PEM")
 	}
@@ -107,9 +108,18 @@ func parsePrivateKey(text string) (crypto.Signer, error) {
 	default:
 		key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
 	}
-	signer, ok := key.(crypto.Signer)
-	if err != nil || !ok {
+	if err != nil {
 		return nil, errors.New("not an unencrypted private key in PKCS#8, PKCS#1 or SEC 1")
 	}
-	return signer, nil
+	switch k := key.(type) {
+	case *rsa.PrivateKey:
+		if k.N.BitLen() == 2048 {
+			return k, nil
+		}
+	case *ecdsa.PrivateKey:
+		if k.Curve == elliptic.P256() {
+			return k, nil
+		}
+	}
+	return nil, errors.New("CloudFront takes RSA with 2048 bits and ECDSA on P-256 only")
 }

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	bbolterrors "go.etcd.io/bbolt/errors"
 
 	"airlock/local/apigateway"
 	"airlock/local/cloudfront"
@@ -79,8 +80,10 @@ type Stack struct {
 	secrets  *secretsmanager.Service
 	cdn      *cloudfront.Service
 	objects  *s3.Service
-	stop     context.CancelFunc
+	stop     context.CancelFunc // of everything but the event sources
 	services sync.WaitGroup
+	stopPoll context.CancelFunc
+	pollers  sync.WaitGroup
 	servers  []*http.Server
 	closers  []func() error // in the order of starting
 }
@@ -97,6 +100,11 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	if o.Data, err = filepath.Abs(o.Data); err != nil {
 		return nil, err
 	}
+	if o.SigningKey != nil {
+		if _, err := parsePrivateKey(string(o.SigningKey)); err != nil {
+			return nil, fmt.Errorf("the signing key: %w", err)
+		}
+	}
 	// The stack outlives a ctx that only bounds its start.
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s := &Stack{options: o, log: o.Log, iam: iam.NewDirectory(), stop: stop}
@@ -108,7 +116,7 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	if err := s.openData(); err != nil {
 		return nil, err
 	}
-	ports, err := listen(o.Port)
+	ports, err := listen(ctx, o.Port)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +153,7 @@ func (s *Stack) openData() error {
 		// the fall of the whole machine could lose it.
 		NoSync: true, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
 	})
-	if errors.Is(err, bbolt.ErrTimeout) {
+	if errors.Is(err, bbolterrors.ErrTimeout) {
 		return fmt.Errorf("the data folder %s is in use by another stack", dir)
 	}
 	if err != nil {
@@ -153,6 +161,10 @@ func (s *Stack) openData() error {
 	}
 	s.db = db
 	s.closers = append(s.closers, db.Close)
+	// A stack that was killed has left its own.
+	if err := s.removeEndpoints(); err != nil {
+		return err
+	}
 	s.Operator, err = s.operator()
 	return err
 }
@@ -223,7 +235,9 @@ func (s *Stack) startServices(ctx context.Context, p *ports, binaries map[string
 		s.serve(p.take(port), handler)
 	}
 	s.services.Go(func() { tables.Run(ctx) })
-	s.pollQueues(ctx)
+	polling, stopPoll := context.WithCancel(ctx)
+	s.stopPoll = stopPoll
+	s.pollQueues(polling)
 	return nil
 }
 
@@ -285,16 +299,23 @@ func (s *Stack) serve(l net.Listener, h http.Handler) {
 
 // Close stops everything and waits for it. No process of a function is left.
 func (s *Stack) Close() error {
-	_ = os.Remove(filepath.Join(s.options.Data, endpointsFile))
+	var err error
+	if s.db != nil { // else the folder is not ours
+		err = s.removeEndpoints()
+	}
+	if s.stopPoll != nil {
+		// The batches under way finish while all that record calls still answers: a
+		// batch cut off would come back only after its visibility timeout.
+		s.stopPoll()
+		s.pollers.Wait()
+	}
 	for _, server := range s.servers {
 		_ = server.Close()
 	}
 	s.stop()
-	// The queue's loops let the batches under way finish: they need the functions.
 	s.services.Wait()
-	var err error
 	if s.Lambda != nil {
-		err = s.Lambda.Close()
+		err = errors.Join(err, s.Lambda.Close())
 	}
 	for i := len(s.closers) - 1; i >= 0; i-- {
 		err = errors.Join(err, s.closers[i]())

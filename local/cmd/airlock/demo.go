@@ -26,6 +26,7 @@ func demo(ctx context.Context, out io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 
+	fmt.Fprintln(out, "building the functions for this machine: up to a minute the first time, a second from then on")
 	main, err := play(ctx, out, "A user's file", story.Main(), stack.Options{Data: filepath.Join(dir, "1")})
 	if err != nil {
 		return err

@@ -1,0 +1,189 @@
+package stack_test
+
+import (
+	"bufio"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"log/slog"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+
+	"airlock/local/stack"
+	"airlock/local/story"
+)
+
+func play(t *testing.T, s *stack.Stack, steps []story.Step) {
+	t.Helper()
+	sum, err := story.Play(t.Context(), s.Target(), steps, func(r story.Result) {
+		answer, _, _ := strings.Cut(r.Answer, "?") // a signed URL is nobody's business
+		t.Logf("%-55s %s", r.Name, answer)
+	})
+	if err != nil {
+		t.Fatalf("after %d steps and %d refusals: %v", sum.Steps, sum.Refusals, err)
+	}
+	if sum.Steps+sum.Refusals != len(steps) {
+		t.Errorf("Play counted %d steps and %d refusals, want %d together", sum.Steps, sum.Refusals, len(steps))
+	}
+}
+
+// TestStack is everything one running stack can show.
+func TestStack(t *testing.T) {
+	var log logBuffer
+	s := start(t, stack.Options{Log: slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	for _, part := range []struct {
+		name string
+		run  func(*testing.T, *stack.Stack)
+	}{
+		{"story", func(t *testing.T, s *stack.Stack) { play(t, s, story.Main()) }},
+		{"operator's story", func(t *testing.T, s *stack.Stack) { play(t, s, story.Operator()) }},
+		{"story once more", func(t *testing.T, s *stack.Stack) { play(t, s, story.Main()) }},
+		{"story notices", testStoryNotices},
+		{"names", testNames},
+		{"hostile batch", testHostileBatch},
+		{"empty file", testEmptyFile},
+		{"big file", testBigFile},
+		{"many clients", testManyClients},
+		{"deletion", testDeletion},
+		{"tokens", testTokens},
+		{"foreign and missing keys", testForeignKeys},
+	} {
+		t.Run(part.name, func(t *testing.T) { part.run(t, s) })
+	}
+	t.Run("log", func(t *testing.T) { testLog(t, s, &log) })
+}
+
+// credential finds what must not stand in a log: anything that opens something.
+// What makes a signature is harmless without the signature.
+var credential = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{10,}|X-Amz-Signature=|X-Amz-Security-Token|Signature=|-----BEGIN|Bearer |"?(privateKey|secretAccessKey|sessionToken)"?:`)
+
+// testLog provokes loud failures and then looks for credentials in all that was
+// logged since the start.
+func testLog(t *testing.T, s *stack.Stack, log *logBuffer) {
+	user := alice(t, s)
+	g, err := user.grant(t.Context(), upload{name: "log.txt", contentType: "text/plain", body: []byte("x")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(g.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, in := range []any{
+		map[string]any{"objectKeys": []string{g.URL}},
+		map[string]any{user.token: true},
+		"Bearer " + user.token,
+	} {
+		if a, err := user.post(t.Context(), "/signed-urls", in); err != nil || a.status < 400 || a.status >= 500 {
+			t.Errorf("POST /signed-urls with a credential in the wrong place = %v, %v, want 4xx", a, err)
+		}
+	}
+	event := `{"Records":[{"eventVersion":"2.1","eventSource":"aws:s3","eventTime":"2026-01-01T00:00:00.000Z","eventName":"ObjectCreated:Put",` +
+		`"s3":{"bucket":{"name":"another-bucket"},"object":{"key":"u/alice/x","size":1,"sequencer":"01"}}}]}`
+	if _, err := s.Queue.Send(queueOf(t, s), []byte(event)); err != nil {
+		t.Fatal(err)
+	}
+	if err := await(t.Context(), func() (bool, error) { return strings.Contains(log.String(), "another-bucket"), nil }); err != nil {
+		t.Errorf("the event of another bucket was not refused loudly: %v", err)
+	}
+
+	lines, functions := 0, map[string]int{}
+	for scanner := bufio.NewScanner(strings.NewReader(log.String())); scanner.Scan(); lines++ {
+		for _, secret := range []string{user.token, u.Query().Get("X-Amz-Security-Token"), s.Operator.SecretAccessKey} {
+			if secret == "" {
+				t.Fatal("a secret to look for is empty")
+			}
+			if strings.Contains(scanner.Text(), secret) {
+				t.Errorf("line %d holds a secret", lines)
+			}
+		}
+		if what := credential.FindString(scanner.Text()); what != "" {
+			t.Errorf("line %d holds %.12s…", lines, what)
+		}
+		var entry struct{ Msg, Function, Line string }
+		if err := json.Unmarshal(scanner.Bytes(), &entry); err != nil {
+			t.Fatal(err)
+		}
+		if entry.Msg == "function" {
+			functions[entry.Function]++
+			var object map[string]any
+			if err := json.Unmarshal([]byte(entry.Line), &object); err != nil {
+				t.Errorf("%s wrote a line that is not one JSON object: %.200s", entry.Function, entry.Line)
+			}
+		}
+	}
+	for _, f := range s.Template.Functions {
+		if functions[f.LogicalID] == 0 {
+			t.Errorf("%s has logged nothing: there is nothing to check", f.LogicalID)
+		}
+	}
+	t.Logf("%d lines, of functions: %v", lines, functions)
+}
+
+func queueOf(t *testing.T, s *stack.Stack) string {
+	t.Helper()
+	for _, f := range s.Template.Functions {
+		for _, q := range f.Queues {
+			return q.QueueARN
+		}
+	}
+	t.Fatal("no function reads a queue")
+	return ""
+}
+
+// TestSigningKey plays the operator's story with every form of key that openssl
+// writes: genrsa, genrsa -traditional, genpkey and ecparam.
+func TestSigningKey(t *testing.T) {
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ecKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, block string
+		der         []byte
+	}{
+		{"RSA in PKCS#1", "RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(rsaKey)},
+		{"RSA in PKCS#8", "PRIVATE KEY", must(t, x509.MarshalPKCS8PrivateKey, rsaKey)},
+		{"EC in SEC 1", "EC PRIVATE KEY", must(t, x509.MarshalECPrivateKey, ecKey)},
+		{"EC in PKCS#8", "PRIVATE KEY", must(t, x509.MarshalPKCS8PrivateKey, ecKey)},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			file := pem.EncodeToMemory(&pem.Block{Type: tt.block, Bytes: tt.der})
+			if tt.block == "EC PRIVATE KEY" { // ecparam writes the curve first: the OID of P-256
+				file = append(pem.EncodeToMemory(&pem.Block{Type: "EC PARAMETERS", Bytes: []byte("\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07")}), file...)
+			}
+			s := start(t, stack.Options{SigningKey: file})
+			play(t, s, story.Operator())
+		})
+	}
+}
+
+func must[K any](t *testing.T, marshal func(K) ([]byte, error), key any) []byte {
+	t.Helper()
+	der, err := marshal(key.(K))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
+}
+
+// testStoryNotices shows that the story can fail, and says where.
+func testStoryNotices(t *testing.T, s *stack.Stack) {
+	target := s.Target()
+	target.ReadAnyScope = "airlock/read.nothing"
+	sum, err := story.Play(t.Context(), target, story.Operator(), func(story.Result) {})
+	const want = "POST /signed-urls with the read-any scope: 1 hour: answered 404 not_found"
+	if err == nil || !strings.HasPrefix(err.Error(), want) || sum.Steps != 2 {
+		t.Errorf("Play without the scope = %+v, %v, want 2 steps and %s", sum, err, want)
+	}
+}
