@@ -33,13 +33,13 @@ build-%Function:
 	@GOOS=$(GOOS) GOARCH=$(GOARCH) go build -trimpath -tags lambda.norpc -ldflags '-s -w' \
 		-o $(ARTIFACTS_DIR)/bootstrap ./functions/$(shell echo $* | tr A-Z a-z)
 
-FUNCTIONS := $(shell sed -n 's/^  \([A-Za-z]*Function\):$$/\1/p' template.yaml)
+FUNCTIONS := $(shell sed -n 's/^  \([A-Z][a-z]*Function\):$$/\1/p' template.yaml)
 .PHONY: build
 build: $(FUNCTIONS:%=dist/%.zip) ## dist/<LogicalId>.zip of every function, for Lambda on arm64
 .PHONY: $(FUNCTIONS:%=dist/%.zip)
-dist/%.zip:
+$(FUNCTIONS:%=dist/%.zip): dist/%.zip: # a static pattern: make looks for no other rule for what is phony
 	@$(MAKE) -s build-$* ARTIFACTS_DIR=.build/lambda/$*
-	@GOOS= GOARCH= go run -C local ./cmd/pack $(CURDIR)/.build/lambda/$*/bootstrap $(CURDIR)/$@
+	@GOOS= GOARCH= go run -C local -trimpath ./cmd/pack $(CURDIR)/.build/lambda/$*/bootstrap $(CURDIR)/$@
 
 .PHONY: test lint fuzz bench tidy ci
 test: export CGO_ENABLED := $(if $(RACE),1,0)
@@ -54,6 +54,6 @@ fuzz: ## every fuzz target, for FUZZTIME (10s) each
 bench: ## benchmarks: ratios to a reference measured in the same run
 	go test -run '^$$' -bench . -benchmem ./pkg/...
 tidy: ## go.mod and go.sum of every module
-	go mod tidy && go mod tidy -C local && go mod tidy -C tools
+	go mod tidy && go -C local mod tidy && go -C tools mod tidy
 ci: ## what CI runs
 	@.ci/run

@@ -71,10 +71,10 @@ func (f *fakeIssuer) set(path, document string) {
 	f.documents[path] = document
 }
 
-func (f *fakeIssuer) count(path string) int {
+func (f *fakeIssuer) keyFetches() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.fetches[path]
+	return f.fetches["/keys"]
 }
 
 func (f *fakeIssuer) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -35,7 +35,7 @@ func TestKeysAreCachedTwoHours(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		issuer := newFakeIssuer("k1")
 		s := keySetOf(issuer)
-		if n := issuer.count("/keys"); n != 0 {
+		if n := issuer.keyFetches(); n != 0 {
 			t.Errorf("%d fetches before the first token", n)
 		}
 		for range 3 {
@@ -44,7 +44,7 @@ func TestKeysAreCachedTwoHours(t *testing.T) {
 			}
 			time.Sleep(keysTTL/3 - time.Second)
 		}
-		if n := issuer.count("/keys"); n != 1 {
+		if n := issuer.keyFetches(); n != 1 {
 			t.Errorf("%d fetches within two hours, want 1", n)
 		}
 		issuer.publish("k2")
@@ -55,7 +55,7 @@ func TestKeysAreCachedTwoHours(t *testing.T) {
 		if got := description(t, s, "k1"); got != unknownKeyError {
 			t.Errorf("a withdrawn key after two hours: %q, want %q", got, unknownKeyError)
 		}
-		if n := issuer.count("/keys"); n != 2 {
+		if n := issuer.keyFetches(); n != 2 {
 			t.Errorf("%d fetches after two hours, want 2", n)
 		}
 	})
@@ -72,7 +72,7 @@ func TestUnknownKeyIsLookedForOnceAMinute(t *testing.T) {
 				t.Fatalf("find(k2) = %q, want %q", got, unknownKeyError)
 			}
 		}
-		if n := issuer.count("/keys"); n != 1 {
+		if n := issuer.keyFetches(); n != 1 {
 			t.Errorf("%d fetches in the first minute, want 1", n)
 		}
 		issuer.publish("k1", "k2")
@@ -86,7 +86,7 @@ func TestUnknownKeyIsLookedForOnceAMinute(t *testing.T) {
 		for range 10 {
 			description(t, s, "k3")
 		}
-		if n := issuer.count("/keys"); n != 3 {
+		if n := issuer.keyFetches(); n != 3 {
 			t.Errorf("%d fetches, want 3", n)
 		}
 		if got := description(t, s, "k1"); got != "" {
@@ -111,7 +111,7 @@ func TestOneFetchAtATime(t *testing.T) {
 			})
 		}
 		wait.Wait()
-		if n := issuer.count("/keys"); n != 1 {
+		if n := issuer.keyFetches(); n != 1 {
 			t.Errorf("%d fetches for 20 requests at once, want 1", n)
 		}
 		// While a fetch for an unknown key runs, known keys wait for nothing.

@@ -79,7 +79,7 @@ func TestRefusedRequests(t *testing.T) {
 
 	t.Run("GET with a chunked body", func(t *testing.T) {
 		t.Parallel()
-		r := httptest.NewRequest(http.MethodGet, "/a", strings.NewReader("hello"))
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/a", strings.NewReader("hello"))
 		r.Host, r.ContentLength = s.host, -1
 		w := httptest.NewRecorder()
 		s.ServeHTTP(w, r)
@@ -200,7 +200,7 @@ func TestExpiry(t *testing.T) {
 		}
 		query := canned(t, ecdsaID, s.base+"/a", time.Now().Add(time.Hour).Unix())
 		ask := func() refusal {
-			r := httptest.NewRequest(http.MethodGet, "/a?"+query, nil)
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/a?"+query, nil)
 			r.Host = s.host
 			_, _, refused := s.admit(r)
 			return refused

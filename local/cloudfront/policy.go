@@ -62,7 +62,7 @@ func parsePolicy(text []byte) (policy, error) {
 	if resource, present := statement["Resource"]; present {
 		s, ok := resource.(string)
 		if !ok || s == "" {
-			return policy{}, errors.New("Resource is not a URL")
+			return policy{}, errors.New("the Resource is not a URL")
 		}
 		p.resource = compile(s)
 	}
@@ -114,7 +114,7 @@ func parseEpoch(s string) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, errors.New("the time is not in whole seconds since 1970")
 	}
-	return time.Unix(int64(n), 0), nil //nolint:gosec // ParseUint kept it below 2^63
+	return time.Unix(int64(n), 0), nil
 }
 
 func sourceIP(value any) (netip.Prefix, error) {

@@ -29,13 +29,13 @@ func TestEveryKindComesBack(t *testing.T) {
 	want["l"] = &types.AttributeValueMemberL{Value: []types.AttributeValue{str("x"), &types.AttributeValueMemberL{Value: []types.AttributeValue{}}}}
 	want["m"] = &types.AttributeValueMemberM{Value: attributes{"": num("1"), "deep": &types.AttributeValueMemberM{Value: attributes{}}}}
 	f.put(t, testTable, want)
-	got := f.get(t, testTable, attributes{"space": want["space"], "path": want["path"]})
+	got := f.get(t, attributes{"space": want["space"], "path": want["path"]})
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(
 		types.AttributeValueMemberS{}, types.AttributeValueMemberN{}, types.AttributeValueMemberB{}, types.AttributeValueMemberBOOL{}, types.AttributeValueMemberNULL{},
 		types.AttributeValueMemberSS{}, types.AttributeValueMemberNS{}, types.AttributeValueMemberBS{}, types.AttributeValueMemberL{}, types.AttributeValueMemberM{})); diff != "" {
 		t.Errorf("what came back (-want +got):\n%s", diff)
 	}
-	if got := f.get(t, testTable, entryKey("u/alice", "gone")); got != nil {
+	if got := f.get(t, entryKey("u/alice", "gone")); got != nil {
 		t.Errorf("an item that is not there = %v, want none", got)
 	}
 }
@@ -165,11 +165,11 @@ func TestOneOfManyWins(t *testing.T) {
 			t.Errorf("PutItem: %v", err)
 		}
 	}
-	stored := f.get(t, testTable, entryKey("race", "prize"))["winner"].(*types.AttributeValueMemberN).Value
+	stored := f.get(t, entryKey("race", "prize"))["winner"].(*types.AttributeValueMemberN).Value
 	if len(winners) != 1 || stored != fmt.Sprint(winners[0]) {
 		t.Errorf("%v won and %s is stored, want exactly one", winners, stored)
 	}
-	if laps := f.get(t, testTable, entryKey("race", "counter"))["laps"].(*types.AttributeValueMemberN).Value; laps != fmt.Sprint(racers) {
+	if laps := f.get(t, entryKey("race", "counter"))["laps"].(*types.AttributeValueMemberN).Value; laps != fmt.Sprint(racers) {
 		t.Errorf("the counter is at %s, want %d", laps, racers)
 	}
 }
@@ -210,35 +210,51 @@ func TestWrites(t *testing.T) {
 		{"GetItem", `{` + key + `}`, `{}`},
 		{"UpdateItem", `{` + key + `}`, `{}`},
 		{"GetItem", `{` + key + `}`, `{"Item":{` + stored + `}}`},
-		{"UpdateItem", `{` + key + `,"UpdateExpression":"SET a = :a, m = :m","ExpressionAttributeValues":{":a":{"N":"1.0"},":m":{"M":{"x":{"S":"1"},"y":{"S":"2"}}}},"ReturnValues":"ALL_NEW"}`,
-			`{"Attributes":{"a":{"N":"1"},"m":{"M":{"x":{"S":"1"},"y":{"S":"2"}}},` + stored + `}}`},
+		{
+			"UpdateItem", `{` + key + `,"UpdateExpression":"SET a = :a, m = :m","ExpressionAttributeValues":{":a":{"N":"1.0"},":m":{"M":{"x":{"S":"1"},"y":{"S":"2"}}}},"ReturnValues":"ALL_NEW"}`,
+			`{"Attributes":{"a":{"N":"1"},"m":{"M":{"x":{"S":"1"},"y":{"S":"2"}}},` + stored + `}}`,
+		},
 		{"UpdateItem", `{` + key + `,"UpdateExpression":"SET a = a + :a","ExpressionAttributeValues":{":a":{"N":"1"}},"ReturnValues":"UPDATED_OLD"}`, `{"Attributes":{"a":{"N":"1"}}}`},
 		{"UpdateItem", `{` + key + `,"UpdateExpression":"SET m.x = :a REMOVE a","ExpressionAttributeValues":{":a":{"N":"1"}},"ReturnValues":"UPDATED_NEW"}`, `{"Attributes":{"m":{"M":{"x":{"N":"1"}}}}}`},
 		{"UpdateItem", `{` + key + `,"ReturnValues":"UPDATED_NEW"}`, `{}`},
 		{"UpdateItem", `{` + key + `,"UpdateExpression":"REMOVE m","ReturnValues":"ALL_OLD"}`, `{"Attributes":{"m":{"M":{"x":{"N":"1"},"y":{"S":"2"}}},` + stored + `}}`},
 		{"UpdateItem", `{` + key + `,"UpdateExpression":"SET a = :a","ConditionExpression":"attribute_exists(a)","ExpressionAttributeValues":{":a":{"N":"1"}}}`, failed},
 		{"UpdateItem", `{` + key + `,"UpdateExpression":"SET a = b"}`, "The provided expression refers to an attribute that does not exist in the item"},
-		{"UpdateItem", `{` + key + `,"UpdateExpression":"SET #p = :a","ExpressionAttributeNames":{"#p":"path"},"ExpressionAttributeValues":{":a":{"S":"q"}}}`,
-			"One or more parameter values were invalid: Cannot update attribute path. This attribute is part of the key"},
-		{"UpdateItem", `{` + key + `,"UpdateExpression":"REMOVE #p.x","ExpressionAttributeNames":{"#p":"path"}}`,
-			"Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: Key: path"},
-		{"DeleteItem", `{` + key + `,"ConditionExpression":"#p[0] = :a","ExpressionAttributeNames":{"#p":"path"},"ExpressionAttributeValues":{":a":{"S":"q"}}}`,
-			"Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: Key: path"},
-		{"PutItem", `{"TableName":"catalog","Item":{` + stored + `,"z":{"S":"1"}},"ReturnValues":"ALL_OLD","ReturnConsumedCapacity":"INDEXES","ReturnItemCollectionMetrics":"SIZE"}`,
-			`{"Attributes":{` + stored + `},"ConsumedCapacity":{"CapacityUnits":1,"Table":{"CapacityUnits":1},"TableName":"catalog"}}`},
+		{
+			"UpdateItem", `{` + key + `,"UpdateExpression":"SET #p = :a","ExpressionAttributeNames":{"#p":"path"},"ExpressionAttributeValues":{":a":{"S":"q"}}}`,
+			"One or more parameter values were invalid: Cannot update attribute path. This attribute is part of the key",
+		},
+		{
+			"UpdateItem", `{` + key + `,"UpdateExpression":"REMOVE #p.x","ExpressionAttributeNames":{"#p":"path"}}`,
+			"Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: Key: path",
+		},
+		{
+			"DeleteItem", `{` + key + `,"ConditionExpression":"#p[0] = :a","ExpressionAttributeNames":{"#p":"path"},"ExpressionAttributeValues":{":a":{"S":"q"}}}`,
+			"Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: Key: path",
+		},
+		{
+			"PutItem", `{"TableName":"catalog","Item":{` + stored + `,"z":{"S":"1"}},"ReturnValues":"ALL_OLD","ReturnConsumedCapacity":"INDEXES","ReturnItemCollectionMetrics":"SIZE"}`,
+			`{"Attributes":{` + stored + `},"ConsumedCapacity":{"CapacityUnits":1,"Table":{"CapacityUnits":1},"TableName":"catalog"}}`,
+		},
 		{"PutItem", `{"TableName":"catalog","Item":{` + stored + `},"ReturnValues":"ALL_NEW"}`, "ReturnValues can only be ALL_OLD or NONE"},
 		{"DeleteItem", `{` + key + `,"ReturnValues":"UPDATED_OLD"}`, "ReturnValues can only be ALL_OLD or NONE"},
-		{"DeleteItem", `{` + key + `,"ConditionExpression":"z = :z","ExpressionAttributeValues":{":z":{"S":"2"}},"ReturnValuesOnConditionCheckFailure":"ALL_OLD"}`,
-			`{"Item":{` + stored + `,"z":{"S":"1"}},"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","message":"The conditional request failed"}`},
+		{
+			"DeleteItem", `{` + key + `,"ConditionExpression":"z = :z","ExpressionAttributeValues":{":z":{"S":"2"}},"ReturnValuesOnConditionCheckFailure":"ALL_OLD"}`,
+			`{"Item":{` + stored + `,"z":{"S":"1"}},"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","message":"The conditional request failed"}`,
+		},
 		{"DeleteItem", `{` + key + `,"ConditionExpression":"z = :z","ExpressionAttributeValues":{":z":{"S":"1"}},"ReturnValues":"ALL_OLD"}`, `{"Attributes":{` + stored + `,"z":{"S":"1"}}}`},
 		{"DeleteItem", `{` + key + `,"ReturnValues":"ALL_OLD"}`, `{}`},
 		{"GetItem", `{` + key + `}`, `{}`},
 		{"GetItem", `{"TableName":"catalog","Key":{"space":{"S":"s"}}}`, "The provided key element does not match the schema"},
 		{"GetItem", `{"TableName":"catalog","Key":{"space":{"S":"s"},"path":{"N":"1"}}}`, "The provided key element does not match the schema"},
-		{"GetItem", `{"TableName":"catalog","Key":{"space":{"S":"s"},"path":{"S":""}}}`,
-			"One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value. Key: path"},
-		{"GetItem", `{"TableName":"single","Key":{"id":{"B":""}}}`,
-			"One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty binary value. Key: id"},
+		{
+			"GetItem", `{"TableName":"catalog","Key":{"space":{"S":"s"},"path":{"S":""}}}`,
+			"One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value. Key: path",
+		},
+		{
+			"GetItem", `{"TableName":"single","Key":{"id":{"B":""}}}`,
+			"One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty binary value. Key: id",
+		},
 	})
 }
 
@@ -253,13 +269,19 @@ func TestPlaceholders(t *testing.T) {
 		{"DeleteItem", `{` + key + `,"ConditionExpression":"a = :a","ExpressionAttributeNames":{"a":"a"}}`, `ExpressionAttributeNames contains invalid key: Syntax error; key: "a"`},
 		{"DeleteItem", `{` + key + `,"ConditionExpression":"a = :a","ExpressionAttributeValues":{}}`, "ExpressionAttributeValues must not be empty"},
 		{"DeleteItem", `{` + key + `,"ConditionExpression":"a = :a","ExpressionAttributeValues":{":":{"S":"a"}}}`, `ExpressionAttributeValues contains invalid key: Syntax error; key: ":"`},
-		{"DeleteItem", `{` + key + `,"ConditionExpression":"a = :a","ExpressionAttributeValues":{":a":{"N":"a"}}}`,
-			"ExpressionAttributeValues contains invalid value: The parameter cannot be converted to a numeric value: a for key :a"},
-		{"DeleteItem", `{` + key + `,"ConditionExpression":"a = :a","ExpressionAttributeValues":{":a":{"S":"a"},":c":{"S":"a"},":b":{"S":"a"}}}`,
-			"Value provided in ExpressionAttributeValues unused in expressions: keys: {:b, :c}"},
+		{
+			"DeleteItem", `{` + key + `,"ConditionExpression":"a = :a","ExpressionAttributeValues":{":a":{"N":"a"}}}`,
+			"ExpressionAttributeValues contains invalid value: The parameter cannot be converted to a numeric value: a for key :a",
+		},
+		{
+			"DeleteItem", `{` + key + `,"ConditionExpression":"a = :a","ExpressionAttributeValues":{":a":{"S":"a"},":c":{"S":"a"},":b":{"S":"a"}}}`,
+			"Value provided in ExpressionAttributeValues unused in expressions: keys: {:b, :c}",
+		},
 		{"GetItem", `{` + key + `,"ProjectionExpression":"a","ExpressionAttributeNames":{"#a":"a"}}`, "Value provided in ExpressionAttributeNames unused in expressions: keys: {#a}"},
-		{"DeleteItem", `{` + key + `,"ConditionExpression":"path = :a","ExpressionAttributeValues":{":a":{"S":"a"}}}`,
-			"Invalid ConditionExpression: Attribute name is a reserved keyword; reserved keyword: path"},
+		{
+			"DeleteItem", `{` + key + `,"ConditionExpression":"path = :a","ExpressionAttributeValues":{":a":{"S":"a"}}}`,
+			"Invalid ConditionExpression: Attribute name is a reserved keyword; reserved keyword: path",
+		},
 		{"UpdateItem", `{` + key + `,"UpdateExpression":""}`, "Invalid UpdateExpression: The expression can not be empty;"},
 	})
 }

@@ -51,7 +51,7 @@ func sortBytes(v value) []byte {
 		return []byte{1}
 	}
 	// magnitude is -130 to 125: exactly a byte.
-	b := append([]byte{byte(v.number.magnitude() - minMagnitude)}, v.number.digits()...)
+	b := append([]byte{byte(v.number.magnitude() - minMagnitude)}, v.number.digits()...) //nolint:gosec // see above
 	b = append(b, 0)
 	if sign > 0 {
 		return append([]byte{2}, b...)

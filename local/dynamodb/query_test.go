@@ -198,8 +198,10 @@ func TestRefusedQueries(t *testing.T) {
 		{"Scan", `{"TableName":"catalog","TotalSegments":1}`, "The Segment parameter is required but was not present in the request when parameter TotalSegments is present"},
 		{"Scan", `{"TableName":"catalog","TotalSegments":2,"Segment":2}`, "The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: 2 is not less than TotalSegments: 2"},
 		{"Scan", `{"TableName":"catalog","TotalSegments":1000001,"Segment":2}`, "1 validation error detected: Value '1000001' at 'totalSegments' failed to satisfy constraint: Member must have value less than or equal to 1000000"},
-		{"Scan", `{"TableName":"catalog","FilterExpression":"#s.x = :s","ExpressionAttributeNames":{"#s":"space"},"ExpressionAttributeValues":{":s":{"S":"s"}}}`,
-			"Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: Key: space"},
+		{
+			"Scan", `{"TableName":"catalog","FilterExpression":"#s.x = :s","ExpressionAttributeNames":{"#s":"space"},"ExpressionAttributeValues":{":s":{"S":"s"}}}`,
+			"Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: Key: space",
+		},
 	}...))
 }
 

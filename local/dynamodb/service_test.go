@@ -129,9 +129,9 @@ func (f *fixture) put(t testing.TB, table string, it attributes) {
 	}
 }
 
-func (f *fixture) get(t testing.TB, table string, key attributes) attributes {
+func (f *fixture) get(t testing.TB, key attributes) attributes {
 	t.Helper()
-	out, err := f.client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &table, Key: key, ConsistentRead: aws.Bool(true)})
+	out, err := f.client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: aws.String(testTable), Key: key, ConsistentRead: aws.Bool(true)})
 	if err != nil {
 		t.Fatalf("GetItem(%v): %v", key, err)
 	}

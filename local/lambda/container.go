@@ -98,7 +98,7 @@ func (c *container) startProcess(output *os.File) error {
 	}
 	ctx, cancel := context.WithCancel(c.s.ctx)
 	c.stop = cancel
-	c.cmd = exec.CommandContext(ctx, c.fn.Bootstrap) //nolint:gosec // the configured function
+	c.cmd = exec.CommandContext(ctx, c.fn.Bootstrap)
 	c.cmd.Dir = filepath.Dir(c.fn.Bootstrap)
 	c.cmd.Env = environment
 	c.cmd.Stdout, c.cmd.Stderr = output, output

@@ -26,8 +26,10 @@ func (s *Service) invokeAPI() *http.ServeMux {
 	mux.HandleFunc("GET "+functionsPath, s.serveList)
 	mux.HandleFunc("GET "+functionsPath+"/{$}", s.serveList) // as older SDKs write it
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		writeError(w, &Error{"UnknownOperationException", http.StatusNotFound,
-			"The embedded Lambda knows Invoke and ListFunctions only, not " + r.Method + " " + r.URL.Path})
+		writeError(w, &Error{
+			"UnknownOperationException", http.StatusNotFound,
+			"The embedded Lambda knows Invoke and ListFunctions only, not " + r.Method + " " + r.URL.Path,
+		})
 	})
 	return mux
 }

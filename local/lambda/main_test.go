@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // TestMain makes this binary a function, too: it is one when it finds itself
@@ -87,9 +88,9 @@ func serveFunction(c runtimeClient, initialize string) int {
 		return 3
 	case "error":
 		c.post("init/error", []byte(`{"errorType":"Config.Missing","errorMessage":"no bucket"}`))
-		select {} // aws-lambda-go would exit; another runtime may not
+		hang() // aws-lambda-go would exit; another runtime may not
 	case "hang":
-		select {}
+		hang()
 	}
 	for {
 		header, payload, status := c.next()
@@ -100,13 +101,13 @@ func serveFunction(c runtimeClient, initialize string) int {
 		if err := json.Unmarshal(payload, &o); err != nil {
 			return 1
 		}
-		if code, exit := obey(c, header, payload, o); exit {
+		if code, exit := obey(c, header, o); exit {
 			return code
 		}
 	}
 }
 
-func obey(c runtimeClient, header http.Header, payload []byte, o order) (code int, exit bool) {
+func obey(c runtimeClient, header http.Header, o order) (code int, exit bool) {
 	id := header.Get("Lambda-Runtime-Aws-Request-Id")
 	path := "invocation/" + id + "/"
 	a := answer{PID: os.Getpid(), Text: o.Text}
@@ -119,10 +120,10 @@ func obey(c runtimeClient, header http.Header, payload []byte, o order) (code in
 		if o.Gate != "" {
 			do(http.MethodGet, o.Gate, nil)
 		}
-		select {}
+		hang()
 	case "answer and hang":
 		c.post(path+"response", marshal(a))
-		select {}
+		hang()
 	case "answer and exit":
 		c.post(path+"response", marshal(a))
 		return 1, true
@@ -175,3 +176,7 @@ func marshal(v any) []byte {
 	}
 	return b
 }
+
+// hang blocks for good. `select {}` would not do: without cgo the runtime sees
+// that nothing can wake the process, and ends it.
+func hang() { <-time.After(24 * time.Hour) }

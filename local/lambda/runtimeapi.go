@@ -73,7 +73,7 @@ func (c *container) serveNext(w http.ResponseWriter, r *http.Request) {
 		h.Set(headerClientContext, inv.clientContext)
 	}
 	if _, err := w.Write(inv.payload); err != nil {
-		slog.Warn("a function took an event and hung up", "function", c.fn.LogicalID, "requestId", inv.id)
+		slog.WarnContext(r.Context(), "a function took an event and hung up", "function", c.fn.LogicalID, "requestId", inv.id)
 	}
 }
 

@@ -150,17 +150,23 @@ func testBuckets() []template.Bucket {
 			{Event: "s3:ObjectRemoved:*", QueueARN: testQueue},
 		},
 		Policy: map[string]any{"Version": "2012-10-17", "Statement": []any{
-			map[string]any{"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": []any{arn, arn + "/*"},
-				"Condition": map[string]any{"Bool": map[string]any{"aws:SecureTransport": "false"}}},
-			map[string]any{"Effect": "Allow", "Principal": map[string]any{"Service": "cloudfront.amazonaws.com"}, "Action": "s3:GetObject", "Resource": arn + "/*",
-				"Condition": map[string]any{"StringEquals": map[string]any{"AWS:SourceArn": testEdgeARN}}},
+			map[string]any{
+				"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": []any{arn, arn + "/*"},
+				"Condition": map[string]any{"Bool": map[string]any{"aws:SecureTransport": "false"}},
+			},
+			map[string]any{
+				"Effect": "Allow", "Principal": map[string]any{"Service": "cloudfront.amazonaws.com"}, "Action": "s3:GetObject", "Resource": arn + "/*",
+				"Condition": map[string]any{"StringEquals": map[string]any{"AWS:SourceArn": testEdgeARN}},
+			},
 			map[string]any{"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": arn + "/locked/*"},
 			map[string]any{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": arn + "/public/*"},
-			map[string]any{"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": arn + "/once/*",
+			map[string]any{
+				"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": arn + "/once/*",
 				"Condition": map[string]any{
 					"Null": map[string]any{"s3:if-none-match": "true"},
 					"Bool": map[string]any{"s3:ObjectCreationOperation": "true"},
-				}},
+				},
+			},
 		}},
 	}, {Name: "plain-bucket", ARN: "arn:aws:s3:::plain-bucket"}}
 }

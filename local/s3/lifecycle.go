@@ -47,7 +47,7 @@ func daily(ctx context.Context, sweep func(context.Context, time.Time) error) {
 	for {
 		now := time.Now()
 		if err := sweep(ctx, now); err != nil && ctx.Err() == nil {
-			slog.Error("applying S3 lifecycle rules", "error", err)
+			slog.ErrorContext(ctx, "applying S3 lifecycle rules", "error", err)
 		}
 		next := time.NewTimer(now.UTC().Truncate(day).Add(day).Sub(now))
 		select {

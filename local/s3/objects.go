@@ -66,7 +66,7 @@ func openObjects(dir string) (objects, error) {
 
 // metadataKind reads which kind the folder began with, or chooses one.
 func metadataKind(file, root string) (string, error) {
-	known, err := os.ReadFile(file) //nolint:gosec // the path is made of the service's own folder
+	known, err := os.ReadFile(file)
 	if err == nil {
 		switch kind := strings.TrimSpace(string(known)); kind {
 		case inXattrs, inSideCar:

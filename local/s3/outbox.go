@@ -184,7 +184,7 @@ func (e *events) deliver(ctx context.Context) {
 	for {
 		var again <-chan time.Time
 		if err := e.deliverAll(ctx); err != nil && ctx.Err() == nil {
-			slog.Warn("delivering S3 events; will try again", "error", err)
+			slog.WarnContext(ctx, "delivering S3 events; will try again", "error", err)
 			again = time.After(retryAfter)
 		}
 		select {

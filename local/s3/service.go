@@ -163,10 +163,10 @@ func (s *Service) listen(ctx context.Context, c Config, store *store) error {
 	case <-ready:
 		s.running.Go(func() {
 			if s.failure = <-ended; s.failure != nil {
-				slog.Error("running the S3 gateway", "error", s.failure)
+				slog.ErrorContext(ctx, "running the S3 gateway", "error", s.failure)
 			}
 		})
-		slog.Debug("s3 listens", "url", s.URL())
+		slog.DebugContext(ctx, "s3 listens", "url", s.URL())
 		return nil
 	case err := <-ended:
 		return fmt.Errorf("starting the S3 gateway: %w", errors.Join(err, ctx.Err()))

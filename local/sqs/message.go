@@ -44,7 +44,7 @@ func (m message) key() ([]byte, error) {
 }
 
 // nanoseconds since 1970: never negative, so that they sort as bytes.
-func nanoseconds(t time.Time) uint64 { return uint64(max(t.UnixNano(), 0)) } //nolint:gosec // not negative
+func nanoseconds(t time.Time) uint64 { return uint64(max(t.UnixNano(), 0)) }
 
 func visibleOf(key []byte) time.Time { return timeOf(key[:8]) }
 

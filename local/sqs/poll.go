@@ -193,22 +193,22 @@ func sleep(ctx context.Context, bell <-chan struct{}, until time.Time) {
 func (s source) process(ctx, invocations context.Context, b batch) {
 	payload, err := s.event(s.queue, b.records)
 	if err != nil {
-		slog.Error("an event could not be made", "queue", s.queue.LogicalID, "error", err)
+		slog.ErrorContext(ctx, "an event could not be made", "queue", s.queue.LogicalID, "error", err)
 		return
 	}
 	response, functionError, err := s.attempt(ctx, invocations, payload, b.deadline)
 	if err != nil {
-		slog.Warn("a batch was not delivered", "queue", s.queue.LogicalID, "messages", len(b.records), "error", err)
+		slog.WarnContext(ctx, "a batch was not delivered", "queue", s.queue.LogicalID, "messages", len(b.records), "error", err)
 		return
 	}
 	handles, err := s.succeeded(b, response, functionError)
 	if err != nil {
-		slog.Warn("a batch failed", "queue", s.queue.LogicalID, "messages", len(b.records), "error", err)
+		slog.WarnContext(ctx, "a batch failed", "queue", s.queue.LogicalID, "messages", len(b.records), "error", err)
 		return
 	}
 	if err := s.remove(s.queue, handles); err != nil {
 		// They will be delivered once more.
-		slog.Error("messages were not deleted", "queue", s.queue.LogicalID, "error", err)
+		slog.ErrorContext(ctx, "messages were not deleted", "queue", s.queue.LogicalID, "error", err)
 	}
 }
 

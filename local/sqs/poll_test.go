@@ -271,7 +271,7 @@ func TestNothingIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const total = 1000
 		s := newService(t)
-		random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // reproducible on purpose
+		random := rand.New(rand.NewPCG(1, 2))
 		var mu sync.Mutex
 		processed := map[string]bool{}
 		chance := func(percent int) bool { return random.IntN(100) < percent }

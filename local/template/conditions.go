@@ -187,7 +187,7 @@ func (l *loader) ruleCombination(at cursor) bool {
 		at.problem("%s: takes another number of conditions", at.n.text)
 		return false
 	}
-	var some, all = false, true
+	some, all := false, true
 	for _, item := range list {
 		holds := l.ruleTruth(item)
 		some, all = some || holds, all && holds

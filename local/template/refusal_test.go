@@ -144,8 +144,10 @@ func TestRefused(t *testing.T) {
 		{"F", event("HttpApi", "ApiId: !Ref Api, Method: GET, Path: /a, PayloadFormatVersion: '1.0'"), "PayloadFormatVersion: "},
 		{"F", function("Events: { A: { Type: HttpApi, Properties: { ApiId: !Ref Api, Method: get, Path: '/{a}' } }," +
 			" B: { Type: HttpApi, Properties: { ApiId: !Ref Api, Method: GET, Path: '/{b}' } } }"), "another event has the route GET /{b}"},
-		{"F", function("Environment: { Variables: { AB: !Ref Api } }, Events: { A: { Type: HttpApi, Properties: { ApiId: !Ref Api, Method: GET, Path: / } } }"),
-			"circular dependency between resources: Api -> F -> Api"},
+		{
+			"F", function("Environment: { Variables: { AB: !Ref Api } }, Events: { A: { Type: HttpApi, Properties: { ApiId: !Ref Api, Method: GET, Path: / } } }"),
+			"circular dependency between resources: Api -> F -> Api",
+		},
 		{"F", event("SQS", "Queue: !Ref Queue"), "Queue: must be the Arn"},
 		{"F", event("SQS", "Queue: !GetAtt Queue.Arn, BatchSize: 11"), "BatchSize: "},
 		{"F", event("SQS", "Queue: !GetAtt Queue.Arn, FilterCriteria: {}"), "FilterCriteria: not known"},

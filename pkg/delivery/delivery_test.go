@@ -229,8 +229,10 @@ func TestCreateSignedURLsTerms(t *testing.T) {
 		{`,"ipAddress":"*"`, 0, 0, "invalid_ip_address"},
 		{`,"ipAddress":""`, 0, 0, "invalid_ip_address"},
 		{`,"ipAddress":5`, 0, 0, "invalid_ip_address"},
-		{`,"expiresInSeconds":7200,"notBefore":"2000-01-01T00:30:00Z","ipAddress":"10.0.0.0/8"`, 0, now + 7200,
-			`,"DateGreaterThan":{"AWS:EpochTime":946686600},"IpAddress":{"AWS:SourceIp":"10.0.0.0/8"}`},
+		{
+			`,"expiresInSeconds":7200,"notBefore":"2000-01-01T00:30:00Z","ipAddress":"10.0.0.0/8"`, 0, now + 7200,
+			`,"DateGreaterThan":{"AWS:EpochTime":946686600},"IpAddress":{"AWS:SourceIp":"10.0.0.0/8"}`,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.more, func(t *testing.T) {
