@@ -57,6 +57,9 @@ type Options struct {
 	QueueSpeedup int
 	// Parameters are given to the template over the stack's own.
 	Parameters map[string]string
+	// Building is called when all else is in order and the functions are about to
+	// be built, which takes a while the first time; nil: nobody.
+	Building func()
 	// Log is told what functions write and what the API answers; nil: nobody.
 	Log *slog.Logger
 }
@@ -125,6 +128,9 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 		return nil, err
 	}
 	s.Endpoints = s.locate(ports)
+	if o.Building != nil {
+		o.Building()
+	}
 	began := time.Now()
 	binaries, err := build(ctx, o.Source, s.Template.Functions)
 	if err != nil {

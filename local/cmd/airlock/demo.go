@@ -26,8 +26,7 @@ func demo(ctx context.Context, out io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 
-	fmt.Fprintln(out, "building the functions for this machine: up to a minute the first time, a second from then on")
-	main, err := play(ctx, out, "A user's file", story.Main(), stack.Options{Data: filepath.Join(dir, "1")})
+	main, err := play(ctx, out, "A user's file", story.Main(), stack.Options{Data: filepath.Join(dir, "1"), Building: sayBuilding(out)})
 	if err != nil {
 		return err
 	}
@@ -43,6 +42,13 @@ func demo(ctx context.Context, out io.Writer) (err error) {
 	total := main.Add(operator)
 	_, err = fmt.Fprintf(out, "\nall as it should be: %d steps, %d refusals, %.1f s\n", total.Steps, total.Refusals, total.Took.Seconds())
 	return err
+}
+
+// sayBuilding tells why nothing is seen for a while.
+func sayBuilding(out io.Writer) func() {
+	return func() {
+		fmt.Fprintln(out, "building the functions for this machine: up to a minute the first time, a second from then on")
+	}
 }
 
 func play(ctx context.Context, out io.Writer, title string, steps []story.Step, o stack.Options) (_ story.Summary, err error) {

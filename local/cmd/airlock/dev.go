@@ -23,7 +23,7 @@ func dev(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	o.Log = slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{ReplaceAttr: withoutTime}))
-	fmt.Fprintln(out, "building the functions for this machine: up to a minute the first time, a second from then on")
+	o.Building = sayBuilding(out)
 	s, err := stack.Start(ctx, o)
 	if err != nil {
 		return err
