@@ -44,6 +44,7 @@ $(FUNCTIONS:%=dist/%.zip): dist/%.zip: # a static pattern: make looks for no oth
 .PHONY: test lint fuzz bench tidy ci
 test: export CGO_ENABLED := $(if $(RACE),1,0)
 test: ## every test, of both modules
+	@# -shuffle also keeps results out of the cache, which does not see that local/ reads the other module.
 	@$(if $(RACE),,echo "no C compiler: the tests run without the race detector")
 	go test $(RACE) -shuffle=on ./...
 	go test -C local $(RACE) -shuffle=on ./...

@@ -1,0 +1,259 @@
+// Package drift holds what is written down twice to one truth: code, template
+// and documents must name the same routes, variables, codes and permissions.
+package drift
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"airlock/local/template"
+)
+
+const root = "../.."
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(root, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func load(t *testing.T) *template.Stack {
+	t.Helper()
+	s, err := template.Load(filepath.Join(root, "template.yaml"), template.Options{
+		StackName: "airlock", Region: "eu-central-1", AccountID: "123456789012",
+		Parameters: map[string]string{"Issuer": "https://issuer.example.com", "Audience": "a", "KeyGroupId": "k"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// source is a function's main and the packages of ours it imports, as text.
+type source struct {
+	code string // all of it, without comments
+	docs string // the package comments
+}
+
+func readFunction(t *testing.T, logicalID string) source {
+	t.Helper()
+	name := strings.ToLower(strings.TrimSuffix(logicalID, "Function"))
+	main := filepath.Join("functions", name, "main.go")
+	dirs := []string{filepath.Dir(main)}
+	for _, m := range regexp.MustCompile(`"airlock/(pkg/\w+)"`).FindAllStringSubmatch(read(t, main), -1) {
+		// Every function has these two; they name nothing of their own.
+		if m[1] != "pkg/lambdaenv" && m[1] != "pkg/api" {
+			dirs = append(dirs, m[1])
+		}
+	}
+	var s source
+	for _, dir := range dirs {
+		files, err := filepath.Glob(filepath.Join(root, dir, "*.go"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no Go files in %s: %v", dir, err)
+		}
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			b, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f, err := parser.ParseFile(token.NewFileSet(), file, b, parser.ParseComments)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f.Doc != nil {
+				s.docs += f.Doc.Text()
+			}
+			s.code += withoutComments(string(b), f)
+		}
+	}
+	return s
+}
+
+func withoutComments(code string, f *ast.File) string {
+	b := []byte(code)
+	for _, group := range f.Comments {
+		for i := group.Pos() - f.FileStart; i < group.End()-f.FileStart; i++ {
+			b[i] = ' '
+		}
+	}
+	return string(b)
+}
+
+// find returns the sorted set of what the first group of pattern matches.
+func find(text, pattern string) []string {
+	var all []string
+	for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {
+		all = append(all, m[1])
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func TestRoutes(t *testing.T) {
+	t.Parallel()
+	for _, f := range load(t).Functions {
+		var want []string
+		for _, r := range f.Routes {
+			want = append(want, r.Method+" "+r.Path)
+			if r.Authorizer == "" {
+				t.Errorf("%s %s of %s is open to everybody", r.Method, r.Path, f.LogicalID)
+			}
+		}
+		slices.Sort(want)
+		got := find(readFunction(t, f.LogicalID).code, `"([A-Z]+ /[^"]*)":\s+api\.`)
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("routes of %s (-template +code):\n%s", f.LogicalID, d)
+		}
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	t.Parallel()
+	documented := find(read(t, "docs/operations.md"), "`([A-Z][A-Z0-9_]+[A-Z0-9])`")
+	for _, f := range load(t).Functions {
+		var want []string
+		for name := range f.Environment {
+			// Go's own, and the SDK's, are read by none of our calls.
+			if name != "GOGC" && name != "GOMAXPROCS" && !strings.HasPrefix(name, "AWS_ENDPOINT_URL") {
+				want = append(want, name)
+			}
+			if !slices.Contains(documented, name) {
+				t.Errorf("%s of %s is not in docs/operations.md", name, f.LogicalID)
+			}
+		}
+		slices.Sort(want)
+		got := find(readFunction(t, f.LogicalID).code, `env\.(?:String|StringOr|OneOf|Duration|Int64|List|Origin)\("([A-Z_0-9]+)"`)
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("variables of %s (-template +code):\n%s", f.LogicalID, d)
+		}
+	}
+}
+
+func TestEndpointVariables(t *testing.T) {
+	t.Parallel()
+	want := find(read(t, "pkg/lambdaenv/aws.go"), `= "([A-Z][A-Z_0-9]+)"\n`)
+	for i, service := range want {
+		want[i] = "AWS_ENDPOINT_URL_" + service
+	}
+	for _, f := range load(t).Functions {
+		var got []string
+		for name := range f.Environment {
+			if strings.HasPrefix(name, "AWS_ENDPOINT_URL") {
+				got = append(got, name)
+			}
+		}
+		slices.Sort(got)
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("endpoint variables of %s (-code +template):\n%s", f.LogicalID, d)
+		}
+	}
+}
+
+func TestErrorCodes(t *testing.T) {
+	t.Parallel()
+	code := find(read(t, "pkg/api/errors.go"), `Code = "([a-z_]+)"`)
+	documented := find(read(t, "docs/errors.md"), "(?m)^\\| `([a-z_]+)` \\|")
+	if len(code) < 10 {
+		t.Fatalf("found only the codes %q", code)
+	}
+	if d := cmp.Diff(code, documented); d != "" {
+		t.Errorf("codes (-code +docs/errors.md):\n%s", d)
+	}
+	tags := regexp.MustCompile(`code:"([^"]*)"`)
+	for _, f := range load(t).Functions {
+		for _, m := range tags.FindAllStringSubmatch(readFunction(t, f.LogicalID).code, -1) {
+			if !slices.Contains(code, m[1]) {
+				t.Errorf("a field of %s is refused with %q, which is no code", f.LogicalID, m[1])
+			}
+		}
+	}
+}
+
+// TestPermissions compares what packages say they need with what roles give,
+// leaving out what Lambda itself does with a role: writing logs, reading queues.
+func TestPermissions(t *testing.T) {
+	t.Parallel()
+	const action = `\b((?:s3|dynamodb|secretsmanager|cloudfront):[A-Z]\w+)`
+	for _, f := range load(t).Functions {
+		var got []string
+		for _, policy := range f.Policies {
+			for _, statement := range policy.(map[string]any)["Statement"].([]any) {
+				s := statement.(map[string]any)
+				actions, ok := s["Action"].([]any)
+				if !ok {
+					actions = []any{s["Action"]}
+				}
+				for _, a := range actions {
+					got = append(got, find(a.(string), action)...)
+				}
+			}
+		}
+		slices.Sort(got)
+		want := find(readFunction(t, f.LogicalID).docs, action)
+		if d := cmp.Diff(want, slices.Compact(got)); d != "" {
+			t.Errorf("permissions of %s (-package docs +template):\n%s", f.LogicalID, d)
+		}
+	}
+}
+
+// TestCommands finds every make target a document names in the Makefile.
+func TestCommands(t *testing.T) {
+	t.Parallel()
+	makefile := read(t, "Makefile")
+	for _, document := range []string{"README.md", "CONTRIBUTING.md", "docs/operations.md", "docs/architecture.md"} {
+		for _, target := range find(read(t, document), "(?m)(?:^|`)make ([a-z]+)\\b") {
+			if !regexp.MustCompile(`(?m)^` + target + `:`).MatchString(makefile) {
+				t.Errorf("%s names `make %s`, which the Makefile does not know", document, target)
+			}
+		}
+	}
+	for _, target := range find(read(t, "README.md"), "(?s)```sh\nmake ([a-z]+)\n```") {
+		if target != "dev" && !strings.Contains(read(t, ".ci/run"), "make "+target) {
+			t.Errorf("README's `make %s` is not run in CI", target)
+		}
+	}
+}
+
+// TestLinks follows every relative link of the documents.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	documents, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	adrs, err := filepath.Glob(filepath.Join(root, "docs", "adr", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	top, err := filepath.Glob(filepath.Join(root, "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, document := range slices.Concat(documents, adrs, top) {
+		b, err := os.ReadFile(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, link := range find(string(b), `\]\(([^)#:]+)(?:#[^)]*)?\)`) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(document), link)); err != nil {
+				t.Errorf("%s links to %s: %v", document, link, err)
+			}
+		}
+	}
+}
