@@ -86,9 +86,10 @@ type Service struct {
 	starter    *starter
 	initLimit  time.Duration
 
-	ctx    context.Context // ends at Close
-	cancel context.CancelFunc
-	tasks  sync.WaitGroup // what Close waits for
+	ctx     context.Context // ends at Close
+	cancel  context.CancelFunc
+	tasks   sync.WaitGroup // what Close waits for
+	serving sync.WaitGroup // the Runtime API, which ends after them
 
 	closing  sync.Once
 	closeErr error
@@ -158,7 +159,7 @@ func New(cfg Config) (*Service, error) {
 		MaxHeaderBytes: 2 << 20,
 	}
 	s.starter = newStarter()
-	s.tasks.Go(func() {
+	s.serving.Go(func() {
 		if err := s.runtimeAPI.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			slog.Error("the lambda runtime api stopped", "error", err)
 		}
@@ -207,10 +208,13 @@ func (s *Service) Close() error {
 		s.closed = true
 		s.mu.Unlock()
 		s.cancel()
+		s.tasks.Wait()
+		// Not before the processes have ended: one that finds nobody to ask for its
+		// next event writes an error, and would look as if it had failed.
 		if err := s.runtimeAPI.Close(); err != nil {
 			s.closeErr = fmt.Errorf("closing the lambda runtime api: %w", err)
 		}
-		s.tasks.Wait()
+		s.serving.Wait()
 		s.starter.close()
 	})
 	return s.closeErr

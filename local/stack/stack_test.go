@@ -51,6 +51,8 @@ func TestStack(t *testing.T) {
 		{"big file", testBigFile},
 		{"many clients", testManyClients},
 		{"deletion", testDeletion},
+		{"version removed", testVersionRemoved},
+		{"written once", testWrittenOnce},
 		{"tokens", testTokens},
 		{"foreign and missing keys", testForeignKeys},
 	} {

@@ -92,6 +92,15 @@ type problem struct {
 	RequestID string `json:"requestId"`
 }
 
+// MalformedEventError reports a payload that is no HTTP API event. Lambda shows
+// the name of this type as the error's.
+type MalformedEventError struct{ cause error }
+
+func (e *MalformedEventError) Error() string { return "decoding an HTTP API event: " + e.cause.Error() }
+
+// Unwrap returns what was wrong, without the text that was.
+func (e *MalformedEventError) Unwrap() error { return e.cause }
+
 // Invoke implements lambda.Handler. The payload is an HTTP API event; anything
 // else is an error of the function, since no client can cause it.
 func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
@@ -101,7 +110,7 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	// they came and read strictly, with a refusal of their own.
 	err := json.Unmarshal(payload, &e, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 	if err != nil {
-		return nil, fmt.Errorf("decoding an HTTP API event: %w", redactJSON(err))
+		return nil, &MalformedEventError{redactJSON(err)}
 	}
 	requestID := e.RequestContext.RequestID
 	if requestID == "" {

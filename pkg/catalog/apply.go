@@ -22,9 +22,9 @@ import (
 const (
 	// headTimeout bounds HeadObject, whose answer is welcome but never waited for.
 	headTimeout = time.Second
-	// putTimeout bounds PutItem with the client's retries, so that one hanging
+	// writeTimeout bounds a write with the client's retries, so that one hanging
 	// connection does not use up a batch's time.
-	putTimeout = 5 * time.Second
+	writeTimeout = 5 * time.Second
 )
 
 // When a row may be written. "space" is a word DynamoDB reserves, hence #space.
@@ -38,6 +38,10 @@ const (
 	// S3's null version has no id. Without "created" the row is a tombstone.
 	ifNullVersion = ifOther + "attribute_exists(created) AND attribute_not_exists(versionId)"
 )
+
+// bury makes a tombstone of the row of a version that is gone.
+const bury = "SET deleted = :deleted, expiresAt = :expiresAt " +
+	"REMOVE eTag, contentLength, contentType, checksumSHA256, versionId, created"
 
 // WrongBucketError reports an event of a bucket the catalog does not keep.
 type WrongBucketError struct {
@@ -64,9 +68,9 @@ func (c *Catalog) Apply(ctx context.Context, change bucketevent.Change) error {
 	}
 	switch change.Kind {
 	case bucketevent.Created:
-		return c.put(ctx, change, objectRow(change, c.details(ctx, change)), ifNewer)
+		return c.put(ctx, change, objectRow(change, c.details(ctx, change)))
 	case bucketevent.Removed:
-		return c.put(ctx, change, tombstone(change), ifNewer)
+		return c.put(ctx, change, tombstone(change))
 	case bucketevent.VersionRemoved:
 		return c.applyVersionRemoved(ctx, change)
 	default:
@@ -75,44 +79,59 @@ func (c *Catalog) Apply(ctx context.Context, change bucketevent.Change) error {
 }
 
 func (c *Catalog) applyVersionRemoved(ctx context.Context, change bucketevent.Change) error {
-	switch {
-	case change.Sequencer.IsZero():
+	if change.Sequencer.IsZero() {
 		// Without one a change applies only where no row is, and this kind only
 		// where one is.
 		return nil
-	case change.VersionID == "":
-		return c.put(ctx, change, tombstone(change), ifNullVersion)
-	default:
-		return c.put(ctx, change, tombstone(change), ifVersion)
 	}
+	values := make(row, 4)
+	values.text(":sequencer", change.Sequencer.String())
+	condition := ifNullVersion
+	if change.VersionID != "" {
+		condition = ifVersion
+		values.text(":versionId", change.VersionID)
+	}
+	// The row keeps the sequencer of the version that is gone. The removal's own
+	// would refuse a newer version whose creation is still on its way, and a file
+	// that is there would never be in the catalog.
+	dead := tombstone(change)
+	values[":deleted"], values[":expiresAt"] = dead[attrDeleted], dead[attrExpiresAt]
+
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	_, err := c.dynamoDB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &c.table, Key: row{attrSpace: dead[attrSpace], attrPath: dead[attrPath]},
+		UpdateExpression: aws.String(bury), ConditionExpression: &condition, ExpressionAttributeValues: values,
+	})
+	return written(err, "bury row")
 }
 
-// put writes the row if the condition holds of what is stored, or, for a change
+// written turns the answer to a conditional write into Apply's: a condition that
+// does not hold is no error.
+func written(err error, doing string) error {
+	if _, refused := errors.AsType[*types.ConditionalCheckFailedException](err); refused || err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", doing, lambdaenv.Cause(err))
+}
+
+// put writes the row if it is newer than what is stored, or, for a change
 // without a sequencer, if nothing is.
-func (c *Catalog) put(ctx context.Context, change bucketevent.Change, r row, condition string) error {
-	ctx, cancel := context.WithTimeout(ctx, putTimeout)
+func (c *Catalog) put(ctx context.Context, change bucketevent.Change, r row) error {
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
 
-	in := &dynamodb.PutItemInput{TableName: &c.table, Item: r, ConditionExpression: &condition}
+	in := &dynamodb.PutItemInput{TableName: &c.table, Item: r, ConditionExpression: aws.String(ifNewer)}
 	if change.Sequencer.IsZero() {
 		in.ConditionExpression = aws.String(ifNoRow)
 		in.ExpressionAttributeNames = map[string]string{"#space": attrSpace}
 	} else {
-		values := make(row, 2)
+		values := make(row, 1)
 		values.text(":sequencer", change.Sequencer.String())
-		if condition == ifVersion {
-			values.text(":versionId", change.VersionID)
-		}
 		in.ExpressionAttributeValues = values
 	}
 	_, err := c.dynamoDB.PutItem(ctx, in)
-	if _, refused := errors.AsType[*types.ConditionalCheckFailedException](err); refused {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("put row: %w", lambdaenv.Cause(err))
-	}
-	return nil
+	return written(err, "put row")
 }
 
 // details is what S3 knows about an object and its event does not say.

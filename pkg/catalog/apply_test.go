@@ -203,13 +203,13 @@ func TestApplyRemoved(t *testing.T) {
 			"contentLength": n("13"), "created": s("2026-03-01T09:30:15.120Z"),
 		}},
 
-		{"that version", []string{stored, record("ObjectRemoved:Delete", key, `,"versionId":"v5","sequencer":"6"`)}, tombstone("6")},
+		{"that version", []string{stored, record("ObjectRemoved:Delete", key, `,"versionId":"v5","sequencer":"6"`)}, tombstone("5")},
 		{"that version, late", []string{stored, record("ObjectRemoved:Delete", key, `,"versionId":"v5","sequencer":"4"`)}, nil},
 		{"that version, no sequencer", []string{stored, record("ObjectRemoved:Delete", key, `,"versionId":"v5"`)}, nil},
-		{"that version, stored without sequencer", []string{unsequenced, record("ObjectRemoved:Delete", key, `,"versionId":"v5","sequencer":"6"`)}, tombstone("6")},
+		{"that version, stored without sequencer", []string{unsequenced, record("ObjectRemoved:Delete", key, `,"versionId":"v5","sequencer":"6"`)}, tombstone("")},
 		{"another version", []string{stored, record("ObjectRemoved:Delete", key, `,"versionId":"v4","sequencer":"6"`)}, nil},
 		{"null version, another stored", []string{stored, record("ObjectRemoved:Delete", key, `,"versionId":"null","sequencer":"6"`)}, nil},
-		{"null version", []string{unversioned, record("ObjectRemoved:Delete", key, `,"versionId":"null","sequencer":"6"`)}, tombstone("6")},
+		{"null version", []string{unversioned, record("ObjectRemoved:Delete", key, `,"versionId":"null","sequencer":"6"`)}, tombstone("5")},
 		{"null version, a tombstone stored", []string{
 			record("ObjectRemoved:Delete", key, `,"sequencer":"5"`), record("ObjectRemoved:Delete", key, `,"versionId":"null","sequencer":"6"`),
 		}, nil},
@@ -323,6 +323,53 @@ func TestApplyAnyOrder(t *testing.T) {
 			}
 			if ends != 1 || len(visited) <= everything {
 				t.Errorf("walked %d states with %d ends, want more than %d and 1 end", len(visited), ends, everything)
+			}
+		})
+	}
+}
+
+// Versions removed for good never hide one that is there, whatever comes first.
+// Where the order of arrival does show, it does as the package's limits say.
+func TestApplyVersionsRemoved(t *testing.T) {
+	t.Parallel()
+	const key = "u/alice/a"
+	version := func(v, sequencer string) string {
+		return record("ObjectCreated:Put", key, fmt.Sprintf(`,"size":13,"versionId":%q,"sequencer":%q`, v, sequencer))
+	}
+	gone := func(v, sequencer string) string {
+		return record("ObjectRemoved:Delete", key, fmt.Sprintf(`,"versionId":%q,"sequencer":%q`, v, sequencer))
+	}
+	tests := []struct {
+		name      string
+		arrivals  []string
+		sequencer string // of the row they end in
+		live      bool
+	}{
+		{"removal after its creation", []string{version("v1", "1"), gone("v1", "3")}, "1", false},
+		{"removal before its creation", []string{gone("v1", "3"), version("v1", "1")}, "1", true},
+		{"removal before its creation over another", []string{version("v1", "1"), gone("v2", "3"), version("v2", "2")}, "2", true},
+		{"removal of an older version before a newer creation", []string{version("v1", "1"), gone("v1", "3"), version("v2", "2")}, "2", true},
+		{"removal of an older version after a newer creation", []string{version("v1", "1"), version("v2", "2"), gone("v1", "3")}, "2", true},
+		{"without a sequencer, created first", []string{record("ObjectCreated:Put", key, `,"size":1`), record("ObjectRemoved:Delete", key, "")}, "", true},
+		{"without a sequencer, removed first", []string{record("ObjectRemoved:Delete", key, ""), record("ObjectCreated:Put", key, `,"size":1`)}, "", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			fake := &fakeAWS{}
+			c := fake.catalog(io.Discard)
+			for _, r := range tt.arrivals {
+				if err := c.Apply(t.Context(), change(t, r)); err != nil {
+					t.Fatalf("Apply(%s) = %v", r, err)
+				}
+			}
+			got := fake.row("u/alice", "a")
+			want := ""
+			if tt.sequencer != "" {
+				want = padded(tt.sequencer)
+			}
+			if _, live := got["created"]; live != tt.live || got["sequencer"]["S"] != want {
+				t.Errorf("row = %v, want live %v with sequencer %q", got, tt.live, want)
 			}
 		})
 	}

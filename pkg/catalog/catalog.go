@@ -3,12 +3,14 @@
 //
 // Environment: none; the caller passes names and clients.
 //
-// IAM actions: dynamodb:PutItem on the table; s3:GetObject and
-// s3:GetObjectVersion on the bucket's objects, which is what HeadObject asks for.
+// IAM actions: dynamodb:PutItem and dynamodb:UpdateItem on the table; s3:GetObject
+// and s3:GetObjectVersion on the bucket's objects, which is what HeadObject asks
+// for.
 //
-// Every change is one conditional PutItem of a whole row, so that applying it
-// again, or after a later one, does nothing, and no read comes before a write.
-// The row a key ends with depends on the set of changes alone.
+// Every change is one conditional write, so that applying it again, or after a
+// later one, does nothing, and no read comes before a write.
+// Of creations and delete markers with a sequencer, the row a key ends with
+// depends on their set alone; the limits below say what is outside that.
 //
 // Limits:
 //   - A change without a sequencer can't be placed: it is applied only where no

@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -80,7 +81,7 @@ func (f *fakeAWS) row(space, path string) item {
 // RoundTrip plays AWS without a socket, which virtual time could not wait for.
 func (f *fakeAWS) RoundTrip(r *http.Request) (*http.Response, error) {
 	if strings.HasPrefix(r.URL.Host, "dynamodb.") {
-		return f.putItem(r)
+		return f.write(r)
 	}
 	return f.headObject(r)
 }
@@ -114,10 +115,12 @@ func awsError(r *http.Request, code, text string) *http.Response {
 		fmt.Sprintf(`{"__type":"com.amazonaws.dynamodb.v20120810#%s","message":%q}`, code, text))
 }
 
-func (f *fakeAWS) putItem(r *http.Request) (*http.Response, error) {
+// write plays PutItem, and the one UpdateItem the catalog makes.
+func (f *fakeAWS) write(r *http.Request) (*http.Response, error) {
 	var in struct {
 		TableName                 string
-		Item                      item
+		Item, Key                 item
+		UpdateExpression          string
 		ConditionExpression       string
 		ExpressionAttributeNames  map[string]string
 		ExpressionAttributeValues item
@@ -128,8 +131,18 @@ func (f *fakeAWS) putItem(r *http.Request) (*http.Response, error) {
 	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&in); err != nil || in.TableName != table || r.Header.Get("X-Amz-Target") != "DynamoDB_20120810.PutItem" {
-		return awsError(r, "ValidationException", "not a PutItem the catalog makes"), nil
+	err = decoder.Decode(&in)
+	const bury = "SET deleted = :deleted, expiresAt = :expiresAt REMOVE eTag, contentLength, contentType, checksumSHA256, versionId, created"
+	update := r.Header.Get("X-Amz-Target") == "DynamoDB_20120810.UpdateItem" && in.UpdateExpression == bury && in.Item == nil
+	put := r.Header.Get("X-Amz-Target") == "DynamoDB_20120810.PutItem" && in.UpdateExpression == "" && in.Key == nil
+	if err != nil || in.TableName != table || update == put {
+		return awsError(r, "ValidationException", "not a write the catalog makes"), nil
+	}
+	if update {
+		in.Item = maps.Clone(in.Key)
+		maps.Copy(in.Item, item{"deleted": in.ExpressionAttributeValues[":deleted"], "expiresAt": in.ExpressionAttributeValues[":expiresAt"]})
+		delete(in.ExpressionAttributeValues, ":deleted")
+		delete(in.ExpressionAttributeValues, ":expiresAt")
 	}
 
 	path := in.Item.path()
@@ -155,6 +168,9 @@ func (f *fakeAWS) putItem(r *http.Request) (*http.Response, error) {
 	}
 	if !holds {
 		return awsError(r, "ConditionalCheckFailedException", "The conditional request failed"), nil
+	}
+	if sequencer, ok := f.rows[rowKey]["sequencer"]; ok && update {
+		in.Item["sequencer"] = sequencer
 	}
 	f.rows[rowKey] = in.Item
 	if f.putFails[path] {

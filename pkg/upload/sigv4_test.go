@@ -280,8 +280,8 @@ func sortQuery(rawURL string) []string {
 }
 
 // TestPresignClient compares with the SDK's own S3 client, which finds the host
-// and escapes the key by itself. It signs two of the headers only when they are
-// put in front of its signer, and names the operation in the query.
+// and escapes the key by itself. Only the operation's name, which it puts into
+// the query, must be taken out.
 func TestPresignClient(t *testing.T) {
 	t.Parallel()
 	const checksum = "MV9b23bQeMQ7isAGTkoBZGErH853yGk0W/yUx1iU7dM="
@@ -295,12 +295,13 @@ func TestPresignClient(t *testing.T) {
 					t.Fatal(err)
 				}
 				client := s3.NewPresignClient(s3.New(s3.Options{Region: "eu-west-1", Credentials: provide(credentials)}), func(o *s3.PresignOptions) {
-					o.Presigner = headersToo{"Content-Disposition": {got.Headers["Content-Disposition"]}, "If-None-Match": {"*"}}
+					o.Presigner = withoutOperation{}
 					o.Expires = 15 * time.Minute
 				})
 				want, err := client.PresignPutObject(t.Context(), &s3.PutObjectInput{
 					Bucket: aws.String("media"), Key: aws.String("u/alice/mysubpath/" + name), ContentType: aws.String("text/plain"),
 					ContentLength: aws.Int64(13), ChecksumSHA256: aws.String(checksum),
+					ContentDisposition: aws.String(got.Headers["Content-Disposition"]), IfNoneMatch: aws.String("*"),
 				})
 				if err != nil {
 					t.Fatal(err)
@@ -313,18 +314,15 @@ func TestPresignClient(t *testing.T) {
 	}
 }
 
-// headersToo is the SDK's signer with more headers, and without x-id.
-type headersToo http.Header
+// withoutOperation is the SDK's signer, without x-id in the query.
+type withoutOperation struct{}
 
-func (h headersToo) PresignHTTP(
+func (withoutOperation) PresignHTTP(
 	ctx context.Context, c aws.Credentials, r *http.Request, payloadHash, service, region string, at time.Time, options ...func(*v4.SignerOptions),
 ) (string, http.Header, error) {
 	query := r.URL.Query()
 	query.Del("x-id")
 	r.URL.RawQuery = query.Encode()
-	for name, values := range h {
-		r.Header[name] = values
-	}
 	options = append(options, func(o *v4.SignerOptions) {
 		o.DisableURIPathEscaping, o.DisableHeaderHoisting = true, true // the first, as the S3 client's own signer
 	})
