@@ -38,6 +38,8 @@
 //     s3:GetObject only.
 //   - The time an object was modified is, for a version that is no longer
 //     current, the time it was replaced.
+//   - Of a Content-Type sent twice the last one counts, and the signature is
+//     checked against it; AWS joins the two and refuses the signature.
 //   - The gateway writes errors that are its own fault to standard error.
 //   - Lifecycle rules run at the start and at each midnight (UTC). A version
 //     counts as noncurrent from the moment its successor was written, and an

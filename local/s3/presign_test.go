@@ -52,6 +52,12 @@ func testPresignedPut(t *testing.T, w *world) {
 		{name: "token changed", change: func(u *string, _ http.Header, _ *string) {
 			*u = strings.Replace(*u, "X-Amz-Security-Token=", "X-Amz-Security-Token=a", 1)
 		}, status: 400, code: "InvalidToken"},
+		{name: "date repeated", change: func(u *string, _ http.Header, _ *string) {
+			*u += "&X-Amz-Date=20990101T000000Z"
+		}, status: 400, code: "AuthorizationQueryParametersError"},
+		{name: "two authorizations", change: func(_ *string, h http.Header, _ *string) {
+			h.Set("Authorization", "AWS4-HMAC-SHA256 Credential=mallory")
+		}, status: 400, code: "InvalidArgument"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -56,6 +56,12 @@ func inspect(c fiber.Ctx) error {
 		}
 	}
 	query := c.Request().URI().QueryArgs()
+	presigned := utils.IsPresignedURLAuth(c)
+	if presigned {
+		if err := checkPresigned(c); err != nil {
+			return err
+		}
+	}
 	// Every request shares the connection's buffers, so all strings are copied.
 	r := request{
 		context:   make(url.Values),
@@ -70,7 +76,7 @@ func inspect(c fiber.Ctx) error {
 	case c.Get(fiber.HeaderAuthorization) != "":
 		r.context.Set("s3:authtype", "REST-HEADER")
 		r.context.Set("s3:signatureversion", "AWS4-HMAC-SHA256")
-	case utils.IsPresignedURLAuth(c):
+	case presigned:
 		r.context.Set("s3:authtype", "REST-QUERY-STRING")
 		r.context.Set("s3:signatureversion", "AWS4-HMAC-SHA256")
 	default:
@@ -94,6 +100,36 @@ func inspect(c fiber.Ctx) error {
 		r.context.Set("s3:objectcreationoperation", strconv.FormatBool(objectKey == "" || query.Has("uploadId")))
 	}
 	c.Locals(requestKey{}, r)
+	return nil
+}
+
+// checkPresigned refuses what a signature in the query does not cover. The gateway
+// computes the signature from the first parameter of each name, and does not look
+// for a second authorization; S3 signs the query as it came, and wants one
+// mechanism ("Authenticating Requests: Using Query Parameters", API reference).
+func checkPresigned(c fiber.Ctx) error {
+	if c.Get(fiber.HeaderAuthorization) != "" {
+		return s3err.APIError{
+			Code:           "InvalidArgument",
+			Description:    "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified",
+			HTTPStatusCode: http.StatusBadRequest,
+		}
+	}
+	seen := make(map[string]bool)
+	for b := range c.Request().URI().QueryArgs().All() {
+		name := string(b)
+		if !strings.HasPrefix(name, "X-Amz-") {
+			continue
+		}
+		if seen[name] {
+			return s3err.APIError{
+				Code:           "AuthorizationQueryParametersError",
+				Description:    "An X-Amz query parameter is there more than once.",
+				HTTPStatusCode: http.StatusBadRequest,
+			}
+		}
+		seen[name] = true
+	}
 	return nil
 }
 

@@ -55,6 +55,11 @@ func TestStack(t *testing.T) {
 		{"written once", testWrittenOnce},
 		{"tokens", testTokens},
 		{"foreign and missing keys", testForeignKeys},
+		{"deviating uploads", testPutDeviations},
+		{"equivalent uploads", testPutEquivalents},
+		{"plain headers", testPlainHeaders},
+		{"racing uploads", testRacingUploads},
+		{"odd clients", testClients},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, s) })
 	}
