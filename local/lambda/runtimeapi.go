@@ -98,6 +98,13 @@ func (c *container) next(r *http.Request) (*invocation, time.Time, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.polling = false
+	select {
+	case <-c.exited:
+		// The end of the process may be known before that of its connection. What
+		// becomes of the event is then settled, or about to be, without this call.
+		return nil, time.Time{}, errGone
+	default:
+	}
 	if inv == nil {
 		return nil, time.Time{}, errGone
 	}

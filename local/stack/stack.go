@@ -57,6 +57,9 @@ type Options struct {
 	QueueSpeedup int
 	// Parameters are given to the template over the stack's own.
 	Parameters map[string]string
+	// Intercept wraps what answers for "dynamodb" and "secretsmanager", so that
+	// tests can let them fail; nil: nothing.
+	Intercept func(service string, next http.Handler) http.Handler
 	// Building is called when all else is in order and the functions are about to
 	// be built, which takes a while the first time; nil: nobody.
 	Building func()
@@ -95,6 +98,9 @@ type Stack struct {
 func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Intercept == nil {
+		o.Intercept = func(_ string, next http.Handler) http.Handler { return next }
 	}
 	// The S3 gateway changes the working directory.
 	if o.Source, err = filepath.Abs(o.Source); err != nil {
@@ -236,7 +242,8 @@ func (s *Stack) startServices(ctx context.Context, p *ports, binaries map[string
 	}
 	for port, handler := range map[int]http.Handler{
 		portAPI: gateway, portCDN: s.cdn, portIssuer: s.Issuer,
-		portLambda: s.Lambda, portDynamoDB: tables, portSecretsManager: s.secrets,
+		portLambda: s.Lambda, portDynamoDB: s.options.Intercept("dynamodb", tables),
+		portSecretsManager: s.options.Intercept("secretsmanager", s.secrets),
 	} {
 		s.serve(p.take(port), handler)
 	}

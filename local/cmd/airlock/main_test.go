@@ -110,8 +110,15 @@ type running struct {
 // startDev returns when the greeting is out, and ends dev with the test.
 func startDev(t *testing.T) *running {
 	t.Helper()
-	d := &running{data: filepath.Join(t.TempDir(), "data"), ended: make(chan struct{})}
+	return startDevIn(t, "../../..", filepath.Join(t.TempDir(), "data"))
+}
+
+// startDevIn is startDev of a project's folder, with its state in data.
+func startDevIn(t *testing.T, project, data string) *running {
+	t.Helper()
+	d := &running{data: data, ended: make(chan struct{})}
 	d.cmd = airlock(t, []string{"AIRLOCK_DATA=" + d.data}, "dev")
+	d.cmd.Dir = project
 	d.cmd.Cancel = func() error { return d.cmd.Process.Signal(syscall.SIGTERM) }
 	d.cmd.WaitDelay = 20 * time.Second
 	out, err := d.cmd.StdoutPipe()
