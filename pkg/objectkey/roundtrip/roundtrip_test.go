@@ -75,12 +75,10 @@ func batch(random *rand.Rand, number int) []object {
 		owner := owners[number%len(owners)]
 		most := objectkey.MaxBytes - len(owner.space) - 1
 		folder, name := userPath(random, length(random, most-2))
-		path := name
-		if folder != "" {
-			path = folder + "/" + name
-		} else { // an empty folder would be a fresh one
-			folder, path = "f", "f/"+name
+		if folder == "" { // it would be a fresh one
+			folder = "f"
 		}
+		path := folder + "/" + name
 		objects[i] = object{owner.subject, folder, name, owner.space + "/" + path, owner.space, path}
 	}
 	return objects
