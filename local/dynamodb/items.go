@@ -71,17 +71,8 @@ func readCondition(t *table, req *request, s *scope) (*node, error) {
 	return condition, t.checkPaths(condition.paths(nil))
 }
 
-func (s *Service) putItem(t *table, req *request) (any, error) {
-	it, err := decodeItem(req.Item)
-	if err != nil {
-		return nil, err
-	}
-	if req.ReturnValues != nil && !is(req.ReturnValues, "NONE") && !is(req.ReturnValues, "ALL_OLD") {
-		return nil, invalid("ReturnValues can only be ALL_OLD or NONE")
-	}
-	if it.size() > maxItemBytes {
-		return nil, invalid("Item size has exceeded the maximum allowed size")
-	}
+// soleCondition reads the condition of a request that has no other expression.
+func soleCondition(t *table, req *request) (*node, error) {
 	sc, err := newScope(req, expression{parameter: "ConditionExpression", source: req.ConditionExpression})
 	if err != nil {
 		return nil, err
@@ -90,15 +81,15 @@ func (s *Service) putItem(t *table, req *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := sc.checkUsed(); err != nil {
-		return nil, err
-	}
-	if err := t.checkItemKey(it); err != nil {
-		return nil, err
-	}
+	return condition, sc.checkUsed()
+}
+
+// replace puts next, which does not depend on what is there, in the place of the
+// item with that key; nil removes it.
+func (s *Service) replace(t *table, req *request, condition *node, key, next item) (any, error) {
 	before, after, err := s.do(write{
-		table: t, key: it, condition: condition, reveal: is(req.ReturnValuesOnConditionCheckFailure, "ALL_OLD"),
-		next: func(item) (item, error) { return it, nil },
+		table: t, key: key, condition: condition, reveal: is(req.ReturnValuesOnConditionCheckFailure, "ALL_OLD"),
+		next: func(item) (item, error) { return next, nil },
 	})
 	if err != nil {
 		return nil, err
@@ -111,38 +102,40 @@ func (s *Service) putItem(t *table, req *request) (any, error) {
 	return answer, nil
 }
 
+func (s *Service) putItem(t *table, req *request) (any, error) {
+	it, err := decodeItem(req.Item)
+	if err != nil {
+		return nil, err
+	}
+	if req.ReturnValues != nil && !is(req.ReturnValues, "NONE") && !is(req.ReturnValues, "ALL_OLD") {
+		return nil, invalid("ReturnValues can only be ALL_OLD or NONE")
+	}
+	if it.size() > maxItemBytes {
+		return nil, invalid("Item size has exceeded the maximum allowed size")
+	}
+	condition, err := soleCondition(t, req)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.checkItemKey(it); err != nil {
+		return nil, err
+	}
+	return s.replace(t, req, condition, it, it)
+}
+
 func (s *Service) deleteItem(t *table, req *request) (any, error) {
 	if req.ReturnValues != nil && !is(req.ReturnValues, "NONE") && !is(req.ReturnValues, "ALL_OLD") {
 		return nil, invalid("ReturnValues can only be ALL_OLD or NONE")
 	}
-	sc, err := newScope(req, expression{parameter: "ConditionExpression", source: req.ConditionExpression})
+	condition, err := soleCondition(t, req)
 	if err != nil {
-		return nil, err
-	}
-	condition, err := readCondition(t, req, sc)
-	if err != nil {
-		return nil, err
-	}
-	if err := sc.checkUsed(); err != nil {
 		return nil, err
 	}
 	key, err := readKey(t, req.Key)
 	if err != nil {
 		return nil, err
 	}
-	before, after, err := s.do(write{
-		table: t, key: key, condition: condition, reveal: is(req.ReturnValuesOnConditionCheckFailure, "ALL_OLD"),
-		next: func(item) (item, error) { return nil, nil },
-	})
-	if err != nil {
-		return nil, err
-	}
-	answer := map[string]any{}
-	if is(req.ReturnValues, "ALL_OLD") && before != nil {
-		answer["Attributes"] = before
-	}
-	addCapacity(answer, t, req, writeUnits(before, after))
-	return answer, nil
+	return s.replace(t, req, condition, key, nil)
 }
 
 func (s *Service) updateItem(t *table, req *request) (any, error) {

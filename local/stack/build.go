@@ -17,7 +17,6 @@ import (
 // SAM calls for Lambda, and returns the absolute paths by logical id. Go's build
 // cache knows what is fresh.
 func build(ctx context.Context, source string, functions []template.Function) (map[string]string, error) {
-	targets := []string{"-s", "-C", source}
 	binaries := map[string]string{}
 	for _, f := range functions {
 		binaries[f.LogicalID] = filepath.Join(source, ".build", "functions", f.LogicalID, "bootstrap")
@@ -31,8 +30,7 @@ func build(ctx context.Context, source string, functions []template.Function) (m
 	results := make(chan result)
 	for _, f := range functions {
 		go func() {
-			args := append(append([]string{}, targets...), "build-"+f.LogicalID, "ARTIFACTS_DIR="+filepath.Dir(binaries[f.LogicalID]))
-			cmd := exec.CommandContext(ctx, "make", args...)
+			cmd := exec.CommandContext(ctx, "make", "-s", "-C", source, "build-"+f.LogicalID, "ARTIFACTS_DIR="+filepath.Dir(binaries[f.LogicalID]))
 			cmd.Env = append(cleanEnvironment(), "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH, "CGO_ENABLED=0")
 			out, err := cmd.CombinedOutput()
 			results <- result{f.LogicalID, out, err}

@@ -84,8 +84,6 @@ type Stack struct {
 	db       *bbolt.DB
 	iam      *iam.Directory
 	secrets  *secretsmanager.Service
-	cdn      *cloudfront.Service
-	objects  *s3.Service
 	stop     context.CancelFunc // of everything but the event sources
 	services sync.WaitGroup
 	stopPoll context.CancelFunc
@@ -230,7 +228,8 @@ func (s *Stack) startServices(ctx context.Context, p *ports, binaries map[string
 	if err != nil {
 		return err
 	}
-	if s.cdn, err = s.newCDN(publicKeys); err != nil {
+	cdn, err := s.newCDN(publicKeys)
+	if err != nil {
 		return err
 	}
 	if err := s.startLambda(roles, binaries); err != nil {
@@ -241,7 +240,7 @@ func (s *Stack) startServices(ctx context.Context, p *ports, binaries map[string
 		return err
 	}
 	for port, handler := range map[int]http.Handler{
-		portAPI: gateway, portCDN: s.cdn, portIssuer: s.Issuer,
+		portAPI: gateway, portCDN: cdn, portIssuer: s.Issuer,
 		portLambda: s.Lambda, portDynamoDB: s.options.Intercept("dynamodb", tables),
 		portSecretsManager: s.options.Intercept("secretsmanager", s.secrets),
 	} {
@@ -260,8 +259,7 @@ func (s *Stack) startS3(ctx context.Context, p *ports) error {
 	if err := p.take(portS3).Close(); err != nil {
 		return err
 	}
-	var err error
-	s.objects, err = s3.Start(ctx, s3.Config{
+	objects, err := s3.Start(ctx, s3.Config{
 		Dir: filepath.Join(s.options.Data, "s3"), DB: s.db, IAM: s.iam,
 		Region: Region, AccountID: AccountID, Addr: addr, Buckets: s.Template.Buckets, Operator: s.Operator,
 		Notify: func(_ context.Context, queueARN string, message []byte) error {
@@ -272,7 +270,7 @@ func (s *Stack) startS3(ctx context.Context, p *ports) error {
 	if err != nil {
 		return err
 	}
-	s.closers = append(s.closers, s.objects.Close)
+	s.closers = append(s.closers, objects.Close)
 	return nil
 }
 

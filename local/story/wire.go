@@ -59,14 +59,12 @@ func (p *player) post(ctx context.Context, path, token string, in any) (answer, 
 	return p.do(ctx, http.MethodPost, p.API+path, headers, body)
 }
 
-// want is nil if the answer has one of the statuses.
-func (a answer) want(statuses ...int) error {
-	for _, s := range statuses {
-		if a.status == s {
-			return nil
-		}
+// want is nil if the answer has the status.
+func (a answer) want(status int) error {
+	if a.status == status {
+		return nil
 	}
-	return fmt.Errorf("answered %s, want %v: %.300s", a, statuses, a.body)
+	return fmt.Errorf("answered %s, want %d: %.300s", a, status, a.body)
 }
 
 // String is the status and what the body calls it.

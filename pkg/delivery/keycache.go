@@ -87,12 +87,8 @@ func NewKeyCache(c KeyCacheConfig, log *slog.Logger) *KeyCache {
 func (c *KeyCache) Get(ctx context.Context) (signingkey.Key, error) {
 	c.mu.Lock()
 	key, loaded := c.key, c.loaded
-	if loaded && !c.isDue() {
-		c.mu.Unlock()
-		return key, nil
-	}
-	if loaded && c.fetching != nil {
-		// Somebody else waits for the fresh one; the old one is good meanwhile.
+	// Where somebody else waits for the fresh one, the old one is good meanwhile.
+	if loaded && (!c.isDue() || c.fetching != nil) {
 		c.mu.Unlock()
 		return key, nil
 	}

@@ -19,13 +19,9 @@ type terms struct {
 func (t terms) canned() bool { return t.notBefore.IsZero() && !t.source.IsValid() }
 
 func (c Config) terms(in SignedURLsRequest) (terms, error) {
-	ttl := c.TTL
-	if in.ExpiresInSeconds != nil {
-		most := int64(c.MaxTTL / time.Second)
-		if n := *in.ExpiresInSeconds; n < 1 || n > most {
-			return terms{}, api.Refuse(api.InvalidExpiry, "expiresInSeconds may be 1 to %d", most)
-		}
-		ttl = time.Duration(*in.ExpiresInSeconds) * time.Second
+	ttl, err := api.Lifetime(in.ExpiresInSeconds, c.TTL, c.MaxTTL)
+	if err != nil {
+		return terms{}, err
 	}
 	t := terms{expires: time.Now().UTC().Add(ttl).Truncate(time.Second)}
 

@@ -86,12 +86,8 @@ func (s *presigner) presign(ctx context.Context, p put) (signedPut, error) {
 	request := http.Request{
 		Method: http.MethodPut, Host: s.host, ContentLength: p.contentLength,
 		// Opaque is signed and printed as it stands; Path would be escaped anew.
-		URL: &url.URL{Scheme: s.scheme, Host: s.host, Opaque: opaque, RawQuery: query},
-		Header: http.Header{
-			"Content-Type":        {p.contentType},
-			"Content-Disposition": {p.contentDisposition},
-			"If-None-Match":       {"*"},
-		},
+		URL:    &url.URL{Scheme: s.scheme, Host: s.host, Opaque: opaque, RawQuery: query},
+		Header: make(http.Header, 5),
 	}
 	headers := map[string]string{
 		"Content-Type":        p.contentType,
@@ -99,8 +95,11 @@ func (s *presigner) presign(ctx context.Context, p put) (signedPut, error) {
 		"If-None-Match":       "*",
 	}
 	if p.checksumSHA256 != "" {
-		request.Header["X-Amz-Checksum-Sha256"] = []string{p.checksumSHA256}
 		headers["x-amz-checksum-sha256"] = p.checksumSHA256
+	}
+	// What the client is told to send is what is signed.
+	for name, value := range headers {
+		request.Header.Set(name, value)
 	}
 	signed, _, err := s.signer.PresignHTTP(ctx, credentials, &request, "UNSIGNED-PAYLOAD", "s3", s.region, now)
 	if err != nil {

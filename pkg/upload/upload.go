@@ -122,7 +122,7 @@ func (g *Granter) CreateUpload(ctx context.Context, r api.Request, in Request) (
 	if put.checksumSHA256, err = checkChecksum(in.ChecksumSHA256, put.contentLength); err != nil {
 		return Grant{}, err
 	}
-	if put.ttl, err = g.checkTTL(in.ExpiresInSeconds); err != nil {
+	if put.ttl, err = api.Lifetime(in.ExpiresInSeconds, g.config.TTL, g.config.TTL); err != nil {
 		return Grant{}, err
 	}
 	put.contentDisposition = disposition(g.config.InlineTypes.match(put.contentType), in.Name)
@@ -159,15 +159,4 @@ func (g *Granter) checkLength(n *int64) (int64, error) {
 		return 0, api.Refuse(api.ContentTooLarge, "an upload may have at most %d bytes", g.config.MaxBytes)
 	}
 	return *n, nil
-}
-
-func (g *Granter) checkTTL(seconds *int64) (time.Duration, error) {
-	if seconds == nil {
-		return g.config.TTL, nil
-	}
-	most := int64(g.config.TTL / time.Second)
-	if *seconds < 1 || *seconds > most {
-		return 0, api.Refuse(api.InvalidExpiry, "expiresInSeconds may be 1 to %d", most)
-	}
-	return time.Duration(*seconds) * time.Second, nil
 }
