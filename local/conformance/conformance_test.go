@@ -1,0 +1,102 @@
+// Package conformance puts the embedded AWS, and what the functions sign, before
+// implementations that are not ours: dynalite and @aws-sdk/cloudfront-signer
+// (package.json), moto and boto3 (requirements.txt), openssl. Where one of them
+// is missing its tests are skipped, in CI they fail.
+package conformance
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+)
+
+// here is absolute: a running stack changes the working directory.
+var here, _ = filepath.Abs(".")
+
+// missing ends a test whose peer is not installed: loudly in CI, which installs
+// them all.
+func missing(t *testing.T, what string) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatalf("%s is missing", what)
+	}
+	t.Skipf("NOT RUN: %s is missing", what)
+}
+
+func needNode(t *testing.T) {
+	t.Helper()
+	if _, err := exec.LookPath("node"); err != nil {
+		missing(t, "node")
+	}
+	if _, err := os.Stat(filepath.Join(here, "node_modules", "dynalite")); err != nil {
+		missing(t, "node_modules (npm ci --ignore-scripts, in local/conformance)")
+	}
+}
+
+var pythonModules = sync.OnceValue(func() error {
+	return exec.Command("python3", "-c", "import boto3, flask, moto.server").Run()
+})
+
+func needPython(t *testing.T) {
+	t.Helper()
+	if pythonModules() != nil {
+		missing(t, "python3 with moto[server] and boto3 (pip install -r local/conformance/requirements.txt)")
+	}
+}
+
+// serve starts a peer that listens on the port it is given as its last argument,
+// and returns its address once it does. It ends with the test.
+func serve(t *testing.T, program string, args ...string) (address string) {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address = l.Addr().String()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(address)
+	ctx, cancel := context.WithCancel(context.Background())
+	cmd := exec.CommandContext(ctx, program, append(args, port)...)
+	cmd.Dir = here
+	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	t.Cleanup(func() {
+		cancel()
+		<-ended
+		_ = log.Close()
+	})
+	poll := time.NewTicker(20 * time.Millisecond)
+	defer poll.Stop()
+	giveUp := time.After(time.Minute)
+	for {
+		select {
+		case err := <-ended:
+			ended <- err
+			output, _ := os.ReadFile(log.Name())
+			t.Fatalf("%s %v ended: %v\n%s", program, args, err, output)
+		case <-giveUp:
+			t.Fatal(errors.New("the peer does not listen within a minute"))
+		case <-poll.C:
+			if c, err := (&net.Dialer{}).DialContext(ctx, "tcp4", address); err == nil {
+				_ = c.Close()
+				return address
+			}
+		}
+	}
+}
