@@ -16,7 +16,7 @@ import (
 
 // BenchmarkPresign is the presign call alone, with a session token as long as
 // a Lambda's. Its unit x-sigv4 is the ratio to the least that Signature Version
-// 4 costs: one hash and one HMAC, see [sigV4].
+// 4 costs: one hash and one HMAC, see [leastSigV4].
 func BenchmarkPresign(b *testing.B) {
 	credentials := aws.Credentials{
 		AccessKeyID: "ASIAIOSFODNN7EXAMPLE", SecretAccessKey: "secret", SessionToken: strings.Repeat("IQoJb3JpZ2lu+X2VjE/w", 40),
@@ -48,7 +48,7 @@ func BenchmarkPresign(b *testing.B) {
 		}
 		if n%turn == 0 {
 			b.StopTimer()
-			reference += sigV4(turn)
+			reference += leastSigV4(turn)
 			b.StartTimer()
 		}
 	}
@@ -57,10 +57,10 @@ func BenchmarkPresign(b *testing.B) {
 	b.ReportMetric(presign/least, "x-sigv4")
 }
 
-// sigV4 times, n times over, what no presigner can do without: SHA-256 of the
+// leastSigV4 times, n times over, what no presigner can do without: SHA-256 of the
 // canonical request, here without a session token, and HMAC with a signing
 // key that is derived once a day.
-func sigV4(n int) time.Duration {
+func leastSigV4(n int) time.Duration {
 	canonical := []byte(strings.Join([]string{
 		"PUT",
 		"/u/alice/mysubpath/hello.txt",

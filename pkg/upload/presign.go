@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"airlock/pkg/api"
 	"airlock/pkg/objectkey"
@@ -33,16 +32,13 @@ type signedPut struct {
 	expires time.Time
 }
 
-// presigner makes presigned URLs with aws/signer/v4 alone. s3.PresignClient
-// drops length and type of an empty file, links the whole S3 client, and takes
-// four times as long (docs/adr/0003).
+// presigner makes presigned URLs.
 type presigner struct {
-	signer      *v4.Signer
 	credentials aws.CredentialsProvider
-	region      string
-	scheme      string
+	signer      sigV4
+	origin      string
 	host        string
-	prefix      string // "//host/…/": what a key is appended to in URL.Opaque
+	path        string // "/…/": what a key is appended to
 }
 
 func newPresigner(c Config) (*presigner, error) {
@@ -50,15 +46,11 @@ func newPresigner(c Config) (*presigner, error) {
 	if err != nil || u.Host == "" || !strings.HasSuffix(u.Path, "/") {
 		return nil, errors.New("the bucket's URL needs a host, and a slash at its end")
 	}
+	// A scheme's own port is sent by no client, and so can't be signed.
+	host := strings.TrimSuffix(u.Host, map[string]string{"http": ":80", "https": ":443"}[u.Scheme])
 	return &presigner{
-		credentials: c.Credentials, region: c.Region,
-		scheme: u.Scheme, host: u.Host, prefix: "//" + u.Host + u.EscapedPath(),
-		signer: v4.NewSigner(func(o *v4.SignerOptions) {
-			// The key is escaped once, by objectkey, as S3 canonicalises it.
-			o.DisableURIPathEscaping = true
-			// S3 ignores a checksum that was moved into the query: anything could be stored.
-			o.DisableHeaderHoisting = true
-		}),
+		credentials: c.Credentials, signer: sigV4{region: c.Region},
+		origin: u.Scheme + "://" + host, host: host, path: u.EscapedPath(),
 	}, nil
 }
 
@@ -79,31 +71,34 @@ func (s *presigner) presign(ctx context.Context, p put) (signedPut, error) {
 		return signedPut{}, api.Down(errors.New("the credentials of this container have expired"), time.Second)
 	}
 
-	// Most URLs fit; append moves the others to the heap.
-	var buf [256]byte
-	opaque := string(p.key.AppendURLPath(append(buf[:0], s.prefix...)))
-	query := string(strconv.AppendInt(append(buf[:0], "X-Amz-Expires="...), int64(ttl/time.Second), 10))
-	request := http.Request{
-		Method: http.MethodPut, Host: s.host, ContentLength: p.contentLength,
-		// Opaque is signed and printed as it stands; Path would be escaped anew.
-		URL:    &url.URL{Scheme: s.scheme, Host: s.host, Opaque: opaque, RawQuery: query},
-		Header: make(http.Header, 5),
+	var buf [256]byte // most paths fit; append moves the others to the heap
+	r := request{
+		method: http.MethodPut, origin: s.origin, path: string(p.key.AppendURLPath(append(buf[:0], s.path...))),
+		headers: s.headers(p), expires: ttl,
 	}
-	headers := map[string]string{
-		"Content-Type":        p.contentType,
-		"Content-Disposition": p.contentDisposition,
-		"If-None-Match":       "*",
+	// The client is told to send what is signed, save what its HTTP library sends.
+	send := make(map[string]string, len(r.headers))
+	for _, h := range r.headers {
+		if h.name != "Host" && h.name != "Content-Length" {
+			send[h.name] = h.value
+		}
 	}
+	return signedPut{url: s.signer.presign(credentials, r, now), headers: send, expires: now.Add(ttl)}, nil
+}
+
+// headers are those a PUT is bound to, in the order of their names.
+func (s *presigner) headers(p put) []header {
+	all := make([]header, 0, 6)
+	all = append(all, header{"Content-Disposition", p.contentDisposition})
+	if p.contentLength > 0 { // 0 is bound by its checksum: clients send no length with nothing
+		all = append(all, header{"Content-Length", strconv.FormatInt(p.contentLength, 10)})
+	}
+	all = append(all,
+		header{"Content-Type", p.contentType},
+		header{"Host", s.host},
+		header{"If-None-Match", "*"})
 	if p.checksumSHA256 != "" {
-		headers["x-amz-checksum-sha256"] = p.checksumSHA256
+		all = append(all, header{"x-amz-checksum-sha256", p.checksumSHA256})
 	}
-	// What the client is told to send is what is signed.
-	for name, value := range headers {
-		request.Header.Set(name, value)
-	}
-	signed, _, err := s.signer.PresignHTTP(ctx, credentials, &request, "UNSIGNED-PAYLOAD", "s3", s.region, now)
-	if err != nil {
-		return signedPut{}, fmt.Errorf("presigning a PUT: %w", err)
-	}
-	return signedPut{url: signed, headers: headers, expires: now.Add(ttl)}, nil
+	return all
 }
