@@ -2,6 +2,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -20,6 +21,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "record:", err)
 		os.Exit(1)
 	}
+	objects.Connect(context.Background())
 	lambda.Start(objects.HandleEvent)
 }
 
