@@ -52,8 +52,9 @@ lint: ## linters, the template's validator, and a build for every platform
 	@.ci/lint
 fuzz: ## every fuzz target, for FUZZTIME (10s) each
 	@.ci/fuzz $(or $(FUZZTIME),10s)
-bench: ## benchmarks: ratios to a reference measured in the same run
-	go test -run '^$$' -bench . -benchmem ./pkg/...
+bench: build ## measure the figures of docs/performance.md, and write them there
+	@{ go test -run '^$$' -bench . -benchmem -count 5 ./pkg/... && go test -C local -run '^$$' -bench . -benchtime 20x ./measure; } | tee $(CURDIR)/.build/bench | \
+		go run -C local ./cmd/figures $(CURDIR)/docs/performance.md $(CURDIR)/dist
 tidy: ## go.mod and go.sum of every module
 	go mod tidy && go -C local mod tidy && go -C tools mod tidy
 ci: ## what CI runs
