@@ -192,6 +192,16 @@ func testMissingObject(t *testing.T, w *world) {
 			if statusOf(err) != test.status {
 				t.Errorf("%s: HeadObject(%s) = %v, want %d", test.name, k, err, test.status)
 			}
+			// Only a caller who may list learns that there was something.
+			marker := ""
+			if test.status == http.StatusNotFound && k == objectKey {
+				marker = "true"
+			}
+			url := w.signedURL(t, test.who, http.MethodGet, k, http.Header{}, -1, time.Minute, time.Now())
+			got := send(t, http.MethodGet, url, nil, "").header
+			if got.Get("X-Amz-Delete-Marker") != marker || (got.Get("Last-Modified") == "") != (marker == "") {
+				t.Errorf("%s: GET of %s = %v, want delete marker %q, and its time with it", test.name, k, got, marker)
+			}
 			if err := get(k, nil)(t, w.client(test.who)); statusOf(err) != test.status {
 				t.Errorf("%s: GetObject(%s) = %v, want %d", test.name, k, err, test.status)
 			}

@@ -40,6 +40,8 @@
 //     current, the time it was replaced.
 //   - Of a Content-Type sent twice the last one counts, and the signature is
 //     checked against it; AWS joins the two and refuses the signature.
+//   - Listings ignore encoding-type: keys are never encoded, and the answer names
+//     no encoding, by which clients know.
 //   - The gateway writes errors that are its own fault to standard error.
 //   - Lifecycle rules run at the start and at each midnight (UTC). A version
 //     counts as noncurrent from the moment its successor was written, and an

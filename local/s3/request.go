@@ -7,6 +7,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v3"
@@ -16,6 +17,11 @@ import (
 
 // maxKeyBytes is S3's limit (S3 user guide, "Naming Amazon S3 objects").
 const maxKeyBytes = 1024
+
+// maxClockSkew is by how much a request may be dated ahead (S3 API reference,
+// "Error responses", RequestTimeTooSkewed). The gateway looks at the end of a
+// presigned URL's life only.
+const maxClockSkew = 15 * time.Minute
 
 // request is what authorization and events need to know of a request and the
 // gateway does not hand on. Its strings outlive the request.
@@ -103,10 +109,11 @@ func inspect(c fiber.Ctx) error {
 	return nil
 }
 
-// checkPresigned refuses what a signature in the query does not cover. The gateway
-// computes the signature from the first parameter of each name, and does not look
-// for a second authorization; S3 signs the query as it came, and wants one
-// mechanism ("Authenticating Requests: Using Query Parameters", API reference).
+// checkPresigned refuses what a signature in the query does not cover, and what
+// is dated ahead. The gateway computes the signature from the first parameter of
+// each name, and does not look for a second authorization; S3 signs the query as
+// it came, and wants one mechanism ("Authenticating Requests: Using Query
+// Parameters", API reference).
 func checkPresigned(c fiber.Ctx) error {
 	if c.Get(fiber.HeaderAuthorization) != "" {
 		return s3err.APIError{
@@ -114,6 +121,10 @@ func checkPresigned(c fiber.Ctx) error {
 			Description:    "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified",
 			HTTPStatusCode: http.StatusBadRequest,
 		}
+	}
+	// A date that is none is the gateway's to refuse.
+	if date, err := time.Parse("20060102T150405Z", c.Query("X-Amz-Date")); err == nil && time.Until(date) > maxClockSkew {
+		return s3err.APIError{Code: "AccessDenied", Description: "Request is not yet valid", HTTPStatusCode: http.StatusForbidden}
 	}
 	seen := make(map[string]bool)
 	for b := range c.Request().URI().QueryArgs().All() {

@@ -68,7 +68,7 @@ func (s *store) CopyObject(ctx context.Context, in s3response.CopyObjectInput) (
 	}
 	out, err := s.Posix.CopyObject(ctx, in)
 	if err != nil {
-		return out, s.conceal(ctx, sourceBucket(in.CopySource), err)
+		return conceal(ctx, s, sourceBucket(in.CopySource), out, err)
 	}
 	return out, w.created()
 }
@@ -80,7 +80,7 @@ func (s *store) UploadPartCopy(ctx context.Context, in *s3.UploadPartCopyInput) 
 		return s3response.CopyPartResult{}, err
 	}
 	out, err := s.Posix.UploadPartCopy(ctx, in)
-	return out, s.conceal(ctx, sourceBucket(in.CopySource), err)
+	return conceal(ctx, s, sourceBucket(in.CopySource), out, err)
 }
 
 // CompleteMultipartUpload makes an object of parts and reports
@@ -128,28 +128,31 @@ func (s *store) DeleteObjects(ctx context.Context, in *s3.DeleteObjectsInput) (s
 // GetObject opens an object.
 func (s *store) GetObject(ctx context.Context, in *s3.GetObjectInput) (*s3.GetObjectOutput, error) {
 	out, err := s.Posix.GetObject(ctx, in)
-	return out, s.conceal(ctx, *in.Bucket, err)
+	return conceal(ctx, s, *in.Bucket, out, err)
 }
 
 // HeadObject describes an object.
 func (s *store) HeadObject(ctx context.Context, in *s3.HeadObjectInput) (*s3.HeadObjectOutput, error) {
 	out, err := s.Posix.HeadObject(ctx, in)
-	return out, s.conceal(ctx, *in.Bucket, err)
+	return conceal(ctx, s, *in.Bucket, out, err)
 }
 
 // GetObjectAttributes describes an object in more detail.
 func (s *store) GetObjectAttributes(ctx context.Context, in *s3.GetObjectAttributesInput) (s3response.GetObjectAttributesResponse, error) {
 	out, err := s.Posix.GetObjectAttributes(ctx, in)
-	return out, s.conceal(ctx, *in.Bucket, err)
+	return conceal(ctx, s, *in.Bucket, out, err)
 }
 
 // conceal turns "no such key" into 403 for a caller who may not list the
-// bucket (S3 API reference, GetObject, "Permissions").
-func (s *store) conceal(ctx context.Context, bucket string, err error) error {
+// bucket (S3 API reference, GetObject, "Permissions"). The delete marker that
+// comes with the error is kept back with it: its headers would say that there
+// was something. What S3 does with them on a 403 is nowhere documented.
+func conceal[T any](ctx context.Context, s *store, bucket string, out T, err error) (T, error) {
 	if e := s3err.S3Error(nil); errors.As(err, &e) && e.BaseError().Code == "NoSuchKey" && !s.access.mayList(ctx, bucket) {
-		return s3err.GetAPIError(s3err.ErrAccessDenied)
+		var nothing T
+		return nothing, s3err.GetAPIError(s3err.ErrAccessDenied)
 	}
-	return err
+	return out, err
 }
 
 // checkSource refuses a copy source that names a key as no object can be named.

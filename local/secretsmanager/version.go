@@ -100,6 +100,11 @@ func (r *record) put(id string, w value, stages []string, arn string) error {
 		r.Versions[id] = &version{Created: now, String: w.text, Binary: w.binary}
 	}
 	r.Changed = now
+	// AWSCURRENT first: it moves AWSPREVIOUS, which may be among those asked for,
+	// and the order of a list must not decide who has it.
+	if slices.Contains(stages, stageCurrent) {
+		r.attach(stageCurrent, id)
+	}
 	for _, stage := range stages {
 		r.attach(stage, id)
 	}

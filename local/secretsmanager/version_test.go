@@ -53,6 +53,8 @@ func TestRecordPut(t *testing.T) {
 		{"pending", "a:AWSCURRENT", "b", "b", "AWSPENDING", "a:AWSCURRENT b:AWSPENDING"},
 		{"a label of one's own moves", "a:AWSCURRENT,mine", "b", "b", "mine", "a:AWSCURRENT b:mine"},
 		{"with a label twice", "a:AWSCURRENT", "b", "b", "mine,mine", "a:AWSCURRENT b:mine"},
+		{"current and previous", "a:AWSCURRENT", "b", "b", "AWSCURRENT,AWSPREVIOUS", "a: b:AWSCURRENT,AWSPREVIOUS"},
+		{"previous and current", "a:AWSCURRENT", "b", "b", "AWSPREVIOUS,AWSCURRENT", "a: b:AWSCURRENT,AWSPREVIOUS"},
 		{"again", "a:AWSPREVIOUS b:AWSCURRENT", "a", "a", "AWSCURRENT", "a:AWSPREVIOUS b:AWSCURRENT"},
 		{"again, otherwise", "a:AWSPREVIOUS b:AWSCURRENT", "a", "x", "AWSCURRENT", "ResourceExistsException"},
 	}
