@@ -105,11 +105,14 @@ func startEdge(t *testing.T, hash, privateKey string) edge {
 	return e
 }
 
-// startStack starts the project's stack in an empty folder. It ends with the
-// test; one process holds one at a time.
+// startStack starts the project's stack, in an empty folder where o names no
+// other. It ends with the test; one process holds one at a time.
 func startStack(t *testing.T, o stack.Options) *stack.Stack {
 	t.Helper()
-	o.Source, o.Data = filepath.Join(here, "..", ".."), t.TempDir()
+	o.Source = filepath.Join(here, "..", "..")
+	if o.Data == "" {
+		o.Data = t.TempDir()
+	}
 	s, err := stack.Start(t.Context(), o)
 	if err != nil {
 		t.Fatalf("Start: %v", err)
