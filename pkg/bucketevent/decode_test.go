@@ -124,6 +124,8 @@ func TestDecodeRecord(t *testing.T) {
 			with(created("a"), func(c *bucketevent.Change) { c.Sequencer = sequencer(t, "A") }),
 		},
 		{"empty sequencer", notification("ObjectCreated:Put", `"key":"a","size":1,"sequencer":""`), created("a")},
+		{"first minor", strings.Replace(notification("ObjectCreated:Put", `"key":"a","size":1`), "2.1", "2.0", 1), created("a")},
+		{"today's minor", strings.Replace(notification("ObjectCreated:Put", `"key":"a","size":1`), "2.1", "2.6", 1), created("a")},
 		{"later minor", strings.Replace(notification("ObjectCreated:Put", `"key":"a","size":1`), "2.1", "2.17", 1), created("a")},
 		{"time without zone", strings.Replace(notification("ObjectCreated:Put", `"key":"a","size":1`), ".123Z", ".123", 1), created("a")},
 		{"time of another zone", strings.Replace(notification("ObjectCreated:Put", `"key":"a","size":1`),

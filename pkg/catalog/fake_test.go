@@ -58,9 +58,14 @@ type fakeAWS struct {
 
 func (f *fakeAWS) catalog(log io.Writer) *catalog.Catalog {
 	f.rows, f.running = make(map[string]item), make(map[string]int)
+	return newCatalog(f, log)
+}
+
+// newCatalog is a catalog whose clients speak over wire.
+func newCatalog(wire http.RoundTripper, log io.Writer) *catalog.Catalog {
 	cfg := aws.Config{
 		Region:     "eu-west-1",
-		HTTPClient: &http.Client{Transport: f},
+		HTTPClient: &http.Client{Transport: wire},
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "secret", SessionToken: "token"}, nil
 		}),
