@@ -88,14 +88,20 @@ func requestURLs(key string) [2]string {
 	return [2]string{cdnURL + "/" + escape(key, keptInPaths), cdnURL + "/" + escape(key, keptIfCareless)}
 }
 
+// covering says which URLs a policy's Resource covers. Without a wildcard that is
+// the one URL: the same as matches says, in a tenth of the time.
+func covering(resource string) func(url string) bool {
+	if strings.ContainsAny(resource, "*?") {
+		return func(url string) bool { return matches(resource, url) }
+	}
+	return func(url string) bool { return resource == url }
+}
+
 // matches says whether a policy's Resource covers a URL: * is any run of
 // characters, ? exactly one, and \? a question mark ("Values that you specify in
 // the policy statement for a signed URL that uses a custom policy", Amazon
 // CloudFront Developer Guide).
 func matches(resource, url string) bool {
-	if !strings.ContainsAny(resource, "*?") {
-		return resource == url // the same, in a tenth of the time
-	}
 	r, u := 0, 0
 	star, retry := -1, 0 // after the last *, and where its run ends for now
 	for {
