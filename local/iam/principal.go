@@ -17,6 +17,9 @@ type Principal struct {
 	// Context holds condition keys that every request of this principal
 	// carries, lower case: aws:sourcearn for a service.
 	Context map[string][]string
+	// Decided is told of every request of this principal, and whether it was
+	// allowed; nil: nobody. It may be called from many goroutines at once.
+	Decided func(r Request, allowed bool)
 }
 
 // Request is one thing somebody wants to do.
@@ -52,6 +55,14 @@ type verdict struct {
 
 func (p *Principal) decide(r Request, resource []Policy) verdict {
 	r.Context = p.contextOf(r)
+	v := p.evaluate(r, resource)
+	if p.Decided != nil {
+		p.Decided(r, v.allowed)
+	}
+	return v
+}
+
+func (p *Principal) evaluate(r Request, resource []Policy) verdict {
 	allowed := p.Operator
 	for _, policy := range p.Policies {
 		switch policy.Evaluate(p.ARN, r) {

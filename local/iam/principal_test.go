@@ -3,6 +3,7 @@ package iam
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"testing"
 )
 
@@ -112,5 +113,24 @@ func TestAllowedContext(t *testing.T) {
 	byARN := mustParse(t, statements(`{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*","Condition":{"ArnEquals":{"aws:PrincipalArn":"`+testRole+`"}}}`))
 	if p := (&Principal{ARN: testRole}); !p.Allowed(Request{Action: "a:B", Resource: "x"}, byARN) {
 		t.Error("aws:PrincipalArn was not given")
+	}
+}
+
+func TestDecided(t *testing.T) {
+	t.Parallel()
+	type decision struct {
+		action, resource, caller string
+		allowed                  bool
+	}
+	var got []decision
+	p := &Principal{ARN: testRole, Policies: []Policy{mustParse(t, statements(`{"Effect":"Allow","Action":"a:B","Resource":"*"}`))}}
+	p.Decided = func(r Request, allowed bool) {
+		got = append(got, decision{r.Action, r.Resource, r.Context["aws:principalarn"][0], allowed})
+	}
+	p.Allowed(Request{Action: "a:B", Resource: "x"})
+	_ = p.Authorize(Request{Action: "a:C", Resource: "y"}) // Decided has its answer
+	want := []decision{{"a:B", "x", testRole, true}, {"a:C", "y", testRole, false}}
+	if !slices.Equal(got, want) {
+		t.Errorf("Decided was told %+v, want %+v", got, want)
 	}
 }

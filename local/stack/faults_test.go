@@ -72,11 +72,18 @@ func reset(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
 // catalog is the bucket's: no upload that S3 has accepted is lost.
 func TestFaults(t *testing.T) {
 	faults := map[string]*fault{"dynamodb": {}, "secretsmanager": {}}
-	s := start(t, stack.Options{
+	o := stack.Options{
 		// What failed comes back after 1 s, and a signing key is old after one.
 		QueueSpeedup: 120, Parameters: map[string]string{"SigningKeyCacheTtl": "1s"},
-		Intercept: func(service string, next http.Handler) http.Handler { return faults[service].wrap(next) },
-	})
+		Intercept: func(service string, next http.Handler) http.Handler {
+			if f, ok := faults[service]; ok {
+				return f.wrap(next)
+			}
+			return next
+		},
+	}
+	w := watch(t, &o)
+	s := start(t, o)
 	for _, tt := range []struct {
 		name string
 		do   faultFunc
@@ -91,6 +98,7 @@ func TestFaults(t *testing.T) {
 	}
 	t.Run("record killed", func(t *testing.T) { testRecordKilled(t, s, faults["dynamodb"]) })
 	t.Run("presign and sign killed", func(t *testing.T) { testKilledOverRequests(t, s) })
+	t.Run("nothing leaks", func(t *testing.T) { testNothingLeaks(t, s, w, "RecordFunction", "SignFunction") })
 }
 
 // testOutage takes both services away for 5 s, or longer. Presign needs neither,

@@ -246,7 +246,8 @@ func testManyClients(t *testing.T, s *stack.Stack) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r["contentLength"] != fmt.Sprint("N ", i) || r["checksumSHA256"] != checksum(file(i).body) {
+		// Not its checksum: record asks S3 for that, and does not wait for the answer.
+		if sum := md5.Sum(file(i).body); r["contentLength"] != fmt.Sprint("N ", i) || r["eTag"] != hex.EncodeToString(sum[:]) {
 			t.Errorf("row of upload %d = %v", i, r)
 		}
 	}

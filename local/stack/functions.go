@@ -24,6 +24,9 @@ func (s *Stack) roles() (map[string]*iam.Principal, error) {
 	roles := map[string]*iam.Principal{}
 	for _, f := range s.Template.Functions {
 		p := &iam.Principal{Name: f.LogicalID, ARN: f.RoleARN}
+		if s.options.Decided != nil {
+			p.Decided = func(r iam.Request, allowed bool) { s.options.Decided(f.LogicalID, r, allowed) }
+		}
 		for _, document := range f.Policies {
 			policy, err := iam.ParsePolicy(document)
 			if err != nil {
@@ -40,7 +43,9 @@ func (s *Stack) startLambda(roles map[string]*iam.Principal, binaries map[string
 	config := lambda.Config{
 		IAM: s.iam, Region: Region, AccountID: AccountID,
 		Credentials: func(logicalID string) iam.Credentials {
-			return s.iam.Issue(roles[logicalID], credentialTTL)
+			c := s.iam.Issue(roles[logicalID], credentialTTL)
+			s.options.Issued(logicalID, c)
+			return c
 		},
 		Log: func(logicalID string, line []byte) {
 			s.log.Info("function", slog.String("function", logicalID), slog.String("line", string(line)))
@@ -113,6 +118,7 @@ func (s *Stack) origins(d template.Distribution) map[string]cloudfront.Origin {
 				Name: d.LogicalID, ARN: "cloudfront.amazonaws.com",
 				Context: map[string][]string{"aws:sourcearn": {d.ARN}, "aws:sourceaccount": {AccountID}},
 			}, credentials)
+			s.options.Issued(d.LogicalID, credentials)
 			origins[o.ID] = cloudfront.Origin{URL: s.Endpoints.S3 + "/" + b.Name, Region: Region, Credentials: credentials}
 		}
 	}

@@ -102,7 +102,9 @@ func (r wireRequest) send(ctx context.Context, addr string) (answer, error) {
 	}
 	defer func() { _ = res.Body.Close() }()
 	body, err := io.ReadAll(res.Body)
-	return answer{res.StatusCode, res.Header, body}, err
+	a := answer{res.StatusCode, res.Header, body}
+	got(addr, a)
+	return a, err
 }
 
 // testClients sends what no client of ours sends, once for alice's own file and

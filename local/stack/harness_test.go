@@ -109,7 +109,9 @@ func do(ctx context.Context, method, url string, headers map[string]string, body
 	}
 	defer func() { _ = res.Body.Close() }()
 	b, err := io.ReadAll(res.Body)
-	return answer{res.StatusCode, res.Header, b}, err
+	a := answer{res.StatusCode, res.Header, b}
+	got(r.URL.Host, a)
+	return a, err
 }
 
 func get(ctx context.Context, url string, headers map[string]string) (answer, error) {
@@ -188,10 +190,22 @@ func (c client) store(ctx context.Context, u upload) (grant, error) {
 
 // sign asks for the signed URLs of keys, and returns them in the keys' order.
 func (c client) sign(ctx context.Context, objectKeys ...string) ([]string, error) {
+	a, err := c.post(ctx, "/signed-urls", map[string]any{"objectKeys": objectKeys})
+	if err != nil {
+		return nil, err
+	}
+	return signedURLs(a, objectKeys...)
+}
+
+// signedURLs are those of an answer, which must be for objectKeys.
+func signedURLs(a answer, objectKeys ...string) ([]string, error) {
 	var out struct {
 		SignedURLs []struct{ ObjectKey, URL string }
 	}
-	if err := c.call(ctx, "/signed-urls", map[string]any{"objectKeys": objectKeys}, http.StatusOK, &out); err != nil {
+	if a.status != http.StatusOK {
+		return nil, fmt.Errorf("POST /signed-urls = %v, want 200", a)
+	}
+	if err := json.Unmarshal(a.body, &out); err != nil {
 		return nil, err
 	}
 	if len(out.SignedURLs) != len(objectKeys) {
@@ -235,8 +249,13 @@ func row(ctx context.Context, s *stack.Stack, objectKey string) (map[string]stri
 	if err != nil || out.Item == nil {
 		return nil, err
 	}
+	return attributes(out.Item)
+}
+
+// attributes are those of an item, its numbers as text.
+func attributes(item map[string]types.AttributeValue) (map[string]string, error) {
 	r := map[string]string{}
-	for name, value := range out.Item {
+	for name, value := range item {
 		switch v := value.(type) {
 		case *types.AttributeValueMemberS:
 			r[name] = v.Value

@@ -2,10 +2,8 @@ package stack_test
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"airlock/local/stack"
@@ -29,7 +27,26 @@ func objectsOf(ctx context.Context, s *stack.Stack) (map[string]bool, error) {
 
 // rowsOf is the object key of every row but tombstones.
 func rowsOf(ctx context.Context, s *stack.Stack) (map[string]bool, error) {
+	rows, err := scan(ctx, s)
 	keys := map[string]bool{}
+	for at, r := range rows {
+		switch {
+		case r["deleted"] != "":
+		case at.space == "shared":
+			keys[at.path] = true
+		default:
+			keys[at.space+"/"+at.path] = true
+		}
+	}
+	return keys, err
+}
+
+// place is where the catalog has a row.
+type place struct{ space, path string }
+
+// scan is every row of the catalog.
+func scan(ctx context.Context, s *stack.Stack) (map[place]map[string]string, error) {
+	rows := map[place]map[string]string{}
 	pages := dynamodb.NewScanPaginator(dynamodb.NewFromConfig(s.AWS(s.Endpoints.DynamoDB)), &dynamodb.ScanInput{TableName: &s.Endpoints.Table})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -37,18 +54,12 @@ func rowsOf(ctx context.Context, s *stack.Stack) (map[string]bool, error) {
 			return nil, err
 		}
 		for _, item := range page.Items {
-			space, isText := item["space"].(*types.AttributeValueMemberS)
-			path, isTextToo := item["path"].(*types.AttributeValueMemberS)
-			switch {
-			case !isText || !isTextToo:
-				return nil, fmt.Errorf("a row's key is %v, %v", item["space"], item["path"])
-			case item["deleted"] != nil:
-			case space.Value == "shared":
-				keys[path.Value] = true
-			default:
-				keys[space.Value+"/"+path.Value] = true
+			r, err := attributes(item)
+			if err != nil {
+				return nil, err
 			}
+			rows[place{r["space"], r["path"]}] = r
 		}
 	}
-	return keys, nil
+	return rows, nil
 }

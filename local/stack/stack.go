@@ -57,9 +57,16 @@ type Options struct {
 	QueueSpeedup int
 	// Parameters are given to the template over the stack's own.
 	Parameters map[string]string
-	// Intercept wraps what answers for "dynamodb" and "secretsmanager", so that
-	// tests can let them fail; nil: nothing.
+	// Intercept wraps what answers for "api", "cdn", "issuer", "lambda", "dynamodb"
+	// and "secretsmanager", so that tests can watch them and let them fail; nil:
+	// nothing. S3 has a server of its own.
 	Intercept func(service string, next http.Handler) http.Handler
+	// Decided is told of every request made with a function's credentials, and
+	// whether it was allowed; nil: nobody. Strings of r may not outlive the call.
+	Decided func(function string, r iam.Request, allowed bool)
+	// Issued is told of the credentials that functions and the distribution get;
+	// nil: nobody.
+	Issued func(holder string, c iam.Credentials)
 	// Building is called when all else is in order and the functions are about to
 	// be built, which takes a while the first time; nil: nobody.
 	Building func()
@@ -99,6 +106,9 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	}
 	if o.Intercept == nil {
 		o.Intercept = func(_ string, next http.Handler) http.Handler { return next }
+	}
+	if o.Issued == nil {
+		o.Issued = func(string, iam.Credentials) {}
 	}
 	// The S3 gateway changes the working directory.
 	if o.Source, err = filepath.Abs(o.Source); err != nil {
@@ -239,12 +249,19 @@ func (s *Stack) startServices(ctx context.Context, p *ports, binaries map[string
 	if err != nil {
 		return err
 	}
-	for port, handler := range map[int]http.Handler{
-		portAPI: gateway, portCDN: cdn, portIssuer: s.Issuer,
-		portLambda: s.Lambda, portDynamoDB: s.options.Intercept("dynamodb", tables),
-		portSecretsManager: s.options.Intercept("secretsmanager", s.secrets),
+	for _, server := range []struct {
+		port    int
+		service string
+		handler http.Handler
+	}{
+		{portAPI, "api", gateway},
+		{portCDN, "cdn", cdn},
+		{portIssuer, "issuer", s.Issuer},
+		{portLambda, "lambda", s.Lambda},
+		{portDynamoDB, "dynamodb", tables},
+		{portSecretsManager, "secretsmanager", s.secrets},
 	} {
-		s.serve(p.take(port), handler)
+		s.serve(p.take(server.port), s.options.Intercept(server.service, server.handler))
 	}
 	s.services.Go(func() { tables.Run(ctx) })
 	polling, stopPoll := context.WithCancel(ctx)
