@@ -46,6 +46,7 @@ test: export CGO_ENABLED := $(if $(RACE),1,0)
 test: ## every test, of both modules
 	@# -shuffle also keeps results out of the cache, which does not see that local/ reads the other module.
 	@$(if $(RACE),,echo "no C compiler: the tests run without the race detector")
+	@[ -e local/conformance/node_modules ] || echo "local/conformance: tests against other implementations are skipped; CONTRIBUTING.md says how to install those"
 	go test $(RACE) -shuffle=on ./...
 	go test -C local $(RACE) -shuffle=on ./...
 lint: ## linters, the template's validator, and a build for every platform
