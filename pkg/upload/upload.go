@@ -23,6 +23,7 @@ package upload
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -112,29 +113,56 @@ func (g *Granter) CreateUpload(ctx context.Context, r api.Request, in Request) (
 	if err != nil {
 		return Grant{}, err
 	}
-	put := put{key: key}
-	if put.contentType, err = g.config.Types.check(in.ContentType); err != nil {
-		return Grant{}, err
-	}
-	if put.contentLength, err = g.checkLength(in.ContentLength); err != nil {
-		return Grant{}, err
-	}
-	if put.checksumSHA256, err = checkChecksum(in.ChecksumSHA256, put.contentLength); err != nil {
-		return Grant{}, err
-	}
-	if put.ttl, err = api.Lifetime(in.ExpiresInSeconds, g.config.TTL, g.config.TTL); err != nil {
-		return Grant{}, err
-	}
-	put.contentDisposition = disposition(g.config.InlineTypes.match(put.contentType), in.Name)
-
-	signed, err := g.presigner.presign(ctx, put)
+	contentType, err := g.config.Types.check(in.ContentType)
 	if err != nil {
 		return Grant{}, err
 	}
+	length, err := g.checkLength(in.ContentLength)
+	if err != nil {
+		return Grant{}, err
+	}
+	checksum, err := checkChecksum(in.ChecksumSHA256, length)
+	if err != nil {
+		return Grant{}, err
+	}
+	ttl, err := api.Lifetime(in.ExpiresInSeconds, g.config.TTL, g.config.TTL)
+	if err != nil {
+		return Grant{}, err
+	}
+
+	headers := g.bind(contentType, length, disposition(g.config.InlineTypes.match(contentType), in.Name), checksum)
+	url, expires, err := g.presigner.presign(ctx, http.MethodPut, key, headers, ttl)
+	if err != nil {
+		return Grant{}, err
+	}
+	// The client is told to send what is signed, save what its HTTP library sends.
+	send := make(map[string]string, len(headers))
+	for _, h := range headers {
+		if h.name != "Host" && h.name != "Content-Length" {
+			send[h.name] = h.value
+		}
+	}
 	return Grant{
 		ID: key.ID(), ObjectKey: key.String(), Method: http.MethodPut,
-		URL: signed.url, Headers: signed.headers, Expires: signed.expires.UTC().Format(time.RFC3339),
+		URL: url, Headers: send, Expires: expires.UTC().Format(time.RFC3339),
 	}, nil
+}
+
+// bind lists the headers that a PUT is bound to.
+func (g *Granter) bind(contentType string, contentLength int64, contentDisposition, checksumSHA256 string) []header {
+	all := make([]header, 0, 6)
+	all = append(all, header{"Content-Disposition", contentDisposition})
+	if contentLength > 0 { // 0 is bound by its checksum: clients send no length with nothing
+		all = append(all, header{"Content-Length", strconv.FormatInt(contentLength, 10)})
+	}
+	all = append(all,
+		header{"Content-Type", contentType},
+		header{"Host", g.presigner.host},
+		header{"If-None-Match", "*"})
+	if checksumSHA256 != "" {
+		all = append(all, header{"x-amz-checksum-sha256", checksumSHA256})
+	}
+	return all
 }
 
 func keyFor(caller api.Caller, in Request) (objectkey.Key, error) {
