@@ -30,8 +30,8 @@ func (p *phrases) say(feature string) string {
 
 // name is an attribute's name, as it is or as a placeholder.
 func (p *phrases) name(name string) string {
-	reserved := name == "status" || name == "space" || name == "path"
-	if !p.oneIn(3) && name != "a.b" && (!reserved || p.oneIn(40)) {
+	reserved := slices.Contains([]string{"status", "space", "path", "blob", "bit"}, name)
+	if !p.oneIn(3) && name != "a.b" && (!reserved || p.slip(40)) {
 		return name
 	}
 	for placeholder, known := range p.names {
@@ -127,7 +127,7 @@ func (p *phrases) condition(depth int) string {
 	switch feature := pick(p.dice, "=", "=", "<>", "<", "<=", ">", ">=", "BETWEEN", "IN",
 		"attribute_exists", "attribute_not_exists", "attribute_type", "begins_with", "contains", "attribute_exists"); feature {
 	case "BETWEEN":
-		return left + " " + p.say(feature) + " " + right + " AND " + p.value(p.dice.attribute(pick(p.dice, dynamoAttributes...), 0))
+		return left + " " + p.say(feature) + " " + right + " AND " + p.upper(right)
 	case "IN":
 		list := right
 		for range p.IntN(3) {
@@ -150,6 +150,15 @@ func (p *phrases) condition(depth int) string {
 	default:
 		return left + " " + p.say(feature) + " " + right
 	}
+}
+
+// upper throws an upper bound that mostly goes with the lower one.
+func (p *phrases) upper(low string) string {
+	bound, ok := p.values[low]
+	if !ok || p.slip(10) {
+		return p.value(p.dice.value(0))
+	}
+	return p.value(p.valueOf(kindIn(bound), 0))
 }
 
 // forget takes a placeholder back that turns out to be of no use.
@@ -246,13 +255,13 @@ func (p *phrases) source(attribute string, depth int) string {
 // spoil makes one request in some slightly wrong: a word too many or too few in
 // an expression, a placeholder that is missing, unused or no placeholder.
 func (p *phrases) spoil(expressions ...*string) {
-	if p.oneIn(12) {
+	if p.slip(12) {
 		text := pick(p.dice, expressions...)
 		if text != nil {
 			*text = p.garble(*text)
 		}
 	}
-	if !p.oneIn(20) {
+	if !p.slip(20) {
 		return
 	}
 	switch p.IntN(6) {

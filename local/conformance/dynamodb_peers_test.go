@@ -184,7 +184,7 @@ func (p *dynamoPeer) call(ctx context.Context, input any) (dynamoAnswer, error) 
 		return dynamoAnswer{}, fmt.Errorf("no call for a %T", input)
 	}
 	var refused smithy.APIError
-	if err != nil && !errors.As(err, &refused) {
+	if err != nil && !errors.As(err, &refused) && p.wire.status != http.StatusInternalServerError {
 		return dynamoAnswer{}, fmt.Errorf("%T: %w: %d %s", input, err, p.wire.status, p.wire.body)
 	}
 	return readDynamoAnswer(p.wire.status, p.wire.body)
@@ -192,6 +192,9 @@ func (p *dynamoPeer) call(ctx context.Context, input any) (dynamoAnswer, error) 
 
 func readDynamoAnswer(status int, raw []byte) (dynamoAnswer, error) {
 	body := map[string]any{}
+	if status == http.StatusInternalServerError && !json.Valid(raw) {
+		return dynamoAnswer{Code: "500 without a word"}, nil
+	}
 	if err := json.Unmarshal(raw, &body); err != nil {
 		return dynamoAnswer{}, fmt.Errorf("reading %d %s: %w", status, raw, err)
 	}

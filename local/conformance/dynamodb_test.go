@@ -13,10 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-const (
-	dynamoSeed  = 20260302
-	dynamoSteps = 2000 // a peer
-)
+const dynamoSeed = 20260302
 
 // TestDynamoDB sends the same random operations to the embedded DynamoDB and to
 // one that is not ours, and compares all that comes back.
@@ -25,21 +22,28 @@ func TestDynamoDB(t *testing.T) {
 		t.Parallel()
 		needNode(t)
 		address := serve(t, "node", "node_modules/dynalite/cli.js", "--host", "127.0.0.1", "--createTableMs", "0", "--port")
-		comparison{peer: "dynalite", theirs: foreignDynamo(t, address)}.run(t)
+		comparison{peer: "dynalite", steps: 2000, theirs: foreignDynamo(t, address)}.run(t)
+	})
+	t.Run("moto", func(t *testing.T) {
+		t.Parallel()
+		needPython(t)
+		address := serve(t, "python3", "-m", "moto.server", "-H", "127.0.0.1", "-p")
+		comparison{peer: "moto", steps: 600, theirs: foreignDynamo(t, address)}.run(t)
 	})
 }
 
 type comparison struct {
 	peer         string
+	steps        int
 	ours, theirs *dynamoPeer
 }
 
 func (c comparison) run(t *testing.T) {
 	c.ours = embeddedDynamo(t)
-	d := dice{rand.New(rand.NewPCG(dynamoSeed, uint64(len(c.peer)))), c.peer == "dynalite"}
+	d := dice{rand.New(rand.NewPCG(dynamoSeed, uint64(len(c.peer)))), c.peer == "dynalite", c.peer == "moto"}
 	heard := map[string]int{}
 	faults := faultsOf(c.peer)
-	for i := range dynamoSteps {
+	for i := range c.steps {
 		s := d.step()
 		ours, theirs := c.both(t, s)
 		heard[fmt.Sprintf("%T", s.input)]++

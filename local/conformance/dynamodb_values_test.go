@@ -18,7 +18,13 @@ type dice struct {
 	// attribute to what holds it: dynalite ends where one leads nowhere, or in
 	// circles.
 	literal bool
+	// plain leaves out what AWS refuses before it looks at an item, and numbers
+	// that it would write another way: moto checks little, and keeps them.
+	plain bool
 }
+
+// slip says whether to throw something that is wrong.
+func (d dice) slip(n int) bool { return !d.plain && d.oneIn(n) }
 
 func (d dice) oneIn(n int) bool { return d.IntN(n) == 0 }
 
@@ -34,17 +40,21 @@ var (
 		"9.9999999999999999999999999999999999999E+125", "12345678901234567890123456789012345678",
 		"0.00000000000000000000000000000000000001", "100000000000000000000000000000000000000000",
 	}
-	badNumbers = []string{
+	plainNumbers = []string{"10", "0.1", "-7.5", "1000", "12345678901234567890"}
+	badNumbers   = []string{
 		"1e126", "1e-131", "-1e126", "123456789012345678901234567890123456789", "", "abc", "1_000", "0x10", "1e", "NaN", "Infinity", " 1", "--1", "1.2.3",
 	}
 	goodStrings = []string{"", "a", "ab", "abc", "b", "é𝄞", "a\x00b", "S", "N", "hello world", "<&>", "\u2028", `"\`}
 )
 
 func (d dice) number() *types.AttributeValueMemberN {
-	if d.oneIn(150) {
+	if d.slip(150) {
 		return &types.AttributeValueMemberN{Value: pick(d, badNumbers...)}
 	}
-	if d.oneIn(2) {
+	if d.plain && d.oneIn(4) {
+		return &types.AttributeValueMemberN{Value: pick(d, plainNumbers...)}
+	}
+	if d.plain || d.oneIn(2) {
 		return &types.AttributeValueMemberN{Value: fmt.Sprint(d.IntN(7) - 2)}
 	}
 	return &types.AttributeValueMemberN{Value: pick(d, goodNumbers...)}
@@ -60,7 +70,7 @@ func (d dice) bytes() *types.AttributeValueMemberB {
 
 // some are up to limit different members of a set, seldom none or one twice.
 func some[T any](d dice, limit int, from []T) []T {
-	if d.oneIn(120) {
+	if d.slip(120) {
 		return pick(d, []T{}, []T{from[0], from[0]})
 	}
 	var chosen []T
@@ -82,11 +92,15 @@ func (d dice) valueOf(kind string, depth int) types.AttributeValue {
 	case "BOOL":
 		return &types.AttributeValueMemberBOOL{Value: d.oneIn(2)}
 	case "NULL":
-		return &types.AttributeValueMemberNULL{Value: !d.oneIn(40)}
+		return &types.AttributeValueMemberNULL{Value: !d.slip(40)}
 	case "SS":
 		return &types.AttributeValueMemberSS{Value: some(d, 3, []string{"a", "b", "c", "", "é", "10", "9"})}
 	case "NS":
-		return &types.AttributeValueMemberNS{Value: some(d, 3, []string{"0", "1", "2.50", "-1", "1e2", "10"})}
+		members := []string{"0", "1", "2.50", "-1", "1e2", "10"}
+		if d.plain {
+			members = []string{"0", "1", "2.5", "-1", "100", "10"}
+		}
+		return &types.AttributeValueMemberNS{Value: some(d, 3, members)}
 	case "BS":
 		return &types.AttributeValueMemberBS{Value: some(d, 3, [][]byte{{}, {0}, []byte("a"), {0xFF}})}
 	case "L":
@@ -136,7 +150,7 @@ func (d dice) key(table string) dynamoItem {
 	if table == "single" {
 		delete(key, "path")
 	}
-	if d.oneIn(60) {
+	if d.slip(60) {
 		name := pick(d, "space", "path")
 		switch d.IntN(4) {
 		case 0:
@@ -157,6 +171,8 @@ func (d dice) key(table string) dynamoItem {
 // keyValue throws a value of the table's kind for one of its key attributes.
 func (d dice) keyValue(table, name string) types.AttributeValue {
 	switch {
+	case table == "ranks" && d.plain:
+		return &types.AttributeValueMemberN{Value: pick(d, "1", "-2", "10", "0.5")}
 	case table == "ranks" && name == "space":
 		return &types.AttributeValueMemberN{Value: pick(d, "1", "1.0", "10e-1", "-2")}
 	case table == "ranks":
@@ -184,4 +200,9 @@ func (d dice) item(table string) dynamoItem {
 		it["status"] = d.text() // a reserved word
 	}
 	return it
+}
+
+// kindIn is the kind of a value.
+func kindIn(v types.AttributeValue) string {
+	return strings.TrimPrefix(fmt.Sprintf("%T", v), "*types.AttributeValueMember")
 }

@@ -230,6 +230,52 @@ func TestCommands(t *testing.T) {
 	}
 }
 
+// TestNamedTests finds every test that docs/testing.md names, in the folder it
+// names it for.
+func TestNamedTests(t *testing.T) {
+	t.Parallel()
+	source := map[string]string{} // of the tests in a folder
+	named := 0
+	for row := range strings.Lines(read(t, "docs/testing.md")) {
+		var dirs []string
+		for _, m := range regexp.MustCompile("`((?:pkg|local|functions)/[a-z0-9/]+|(?:Test|Fuzz)[^`]+)`").FindAllStringSubmatch(row, -1) {
+			name, part, isPart := strings.Cut(m[1], "/")
+			if !strings.HasPrefix(m[1], "Test") && !strings.HasPrefix(m[1], "Fuzz") {
+				dirs = append(dirs, m[1])
+				source[m[1]] = tests(t, m[1])
+				continue
+			}
+			named++
+			if !slices.ContainsFunc(dirs, func(dir string) bool {
+				return strings.Contains(source[dir], "func "+name+"(") && (!isPart || strings.Contains(source[dir], `"`+part+`"`))
+			}) {
+				t.Errorf("docs/testing.md names %s, which is not in %q", m[1], dirs)
+			}
+		}
+	}
+	if named < 40 {
+		t.Errorf("found only %d names of tests", named)
+	}
+}
+
+// tests is the text of a folder's tests.
+func tests(t *testing.T, dir string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(root, dir, "*_test.go"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("docs/testing.md names %s, which has no tests: %v", dir, err)
+	}
+	var text strings.Builder
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text.Write(b)
+	}
+	return text.String()
+}
+
 // TestLinks follows every relative link of the documents.
 func TestLinks(t *testing.T) {
 	t.Parallel()
