@@ -185,6 +185,20 @@ func TestErrorCodes(t *testing.T) {
 	}
 }
 
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	var code []string
+	for _, f := range load(t).Functions {
+		code = append(code, find(readFunction(t, f.LogicalID).code, `(?:metric\.(?:Count|Durations)\("|return ")([A-Z]\w+)",? `)...)
+	}
+	code = append(code, find(read(t, "pkg/api/api.go"), `metric\.Count\("(\w+)"`)...)
+	slices.Sort(code)
+	documented := find(read(t, "docs/operations.md"), "(?m)^\\| `([A-Z]\\w+)` \\| `[a-z`, ]+ \\| (?:Count|Milliseconds) \\|")
+	if d := cmp.Diff(slices.Compact(code), documented); d != "" {
+		t.Errorf("metrics (-code +docs/operations.md):\n%s", d)
+	}
+}
+
 // TestPermissions compares what packages say they need with what roles give,
 // leaving out what Lambda itself does with a role: writing logs, reading queues.
 func TestPermissions(t *testing.T) {

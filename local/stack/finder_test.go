@@ -34,13 +34,14 @@ type needle struct {
 	text string
 }
 
-// forms are recognised without knowing the secret. What makes a signature is
-// harmless without the signature.
+// forms are recognised without knowing the secret. A token begins with the
+// base64 of {"alg":, {"typ": or {"kid":; of {" alone random ids begin, too. What
+// makes a signature is harmless without the signature.
 var forms = []struct {
 	kind kind
 	form *regexp.Regexp
 }{
-	{privateForm, regexp.MustCompile(`-----BEGIN|eyJ[A-Za-z0-9_-]{10,}|Bearer [A-Za-z0-9._-]{16,}|"?(privateKey|secretAccessKey|sessionToken)\\?"?:`)},
+	{privateForm, regexp.MustCompile(`-----BEGIN|eyJ(?:hbGciOi|0eXAiOi|raWQiOi)|Bearer [A-Za-z0-9._-]{16,}|"?(privateKey|secretAccessKey|sessionToken)\\?"?:`)},
 	{sessionToken, regexp.MustCompile(`(?i)X-Amz-Security-Token(=|%3D|: )`)},
 	{signature, regexp.MustCompile(`Signature(=|%3D)`)},
 }
@@ -129,6 +130,8 @@ func TestFinder(t *testing.T) {
 	plants := []planted{
 		{"PEM", "-----BEGIN EC PRIVATE KEY-----", privateForm},
 		{"JWT", "token eyJhbGciOiJSUzI1NiJ9", privateForm},
+		{"JWT, its type first", "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9", privateForm},
+		{"JWT, its key first", "eyJraWQiOiIxIiwiYWxnIjoiUlMyNTYifQ", privateForm},
 		{"Authorization", "Bearer 0123456789abcdef", privateForm},
 		{"the secret's document", `{"keyPairId":"K","privateKey":""}`, privateForm},
 		{"the secret's document in a log line", `{"line":"{\"privateKey\":\"\"}"}`, privateForm},

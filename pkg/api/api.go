@@ -23,6 +23,8 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"airlock/pkg/metric"
 )
 
 // Request is what an endpoint knows of a request besides its body.
@@ -48,6 +50,11 @@ func JSON[In, Out any](status int, fn func(context.Context, Request, In) (Out, e
 		out, err := fn(ctx, r, in)
 		return status, out, err
 	}
+}
+
+// Counted is an answer that counts in the metrics: what it grants, and how much.
+type Counted interface {
+	Counts() (name string, n int)
 }
 
 // Handler is a Lambda function behind an HTTP API. It is safe for concurrent use.
@@ -122,6 +129,7 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if err == nil {
 		var out []byte
 		if out, err = encode(status, "application/json", nil, answer); err == nil {
+			h.answered(ctx, answer, status, e.RouteKey, requestID)
 			return out, nil
 		}
 	}
@@ -141,6 +149,15 @@ func (h *Handler) serve(ctx context.Context, e *event) (status int, answer any, 
 		return 0, nil, ErrNotFound
 	}
 	return endpoint(ctx, Request{Caller: caller}, e)
+}
+
+// answered logs what was granted, and counts it.
+func (h *Handler) answered(ctx context.Context, answer any, status int, route, requestID string) {
+	attrs := []slog.Attr{slog.String("route", route), slog.String("requestId", requestID), slog.Int("status", status)}
+	if c, ok := answer.(Counted); ok {
+		attrs = append(attrs, metric.Attrs("", metric.Count(c.Counts()))...)
+	}
+	h.log.LogAttrs(ctx, slog.LevelInfo, "answered", attrs...)
 }
 
 // refuse turns an error into a problem document and logs it, once.
@@ -164,6 +181,7 @@ func (h *Handler) refuse(ctx context.Context, err error, route, requestID string
 		level = slog.LevelError
 		attrs = append(attrs, slog.String("cause", refusal.Cause.Error()))
 	}
+	attrs = append(attrs, metric.Attrs("code", metric.Count("Refusals", 1))...)
 	h.log.LogAttrs(ctx, level, "refused", attrs...)
 
 	var headers map[string]string

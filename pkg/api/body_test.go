@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -84,8 +85,9 @@ func TestReadsBody(t *testing.T) {
 			if diff := cmp.Diff(tt.want, got.Thing); diff != "" {
 				t.Errorf("Invoke(%+v) read another body (-want +got):\n%s", tt.r, diff)
 			}
-			if log != "" {
-				t.Errorf("Invoke(%+v) logged %s, want nothing", tt.r, log)
+			want := `{"level":"INFO","msg":"answered","route":"POST /things","requestId":"request-1","status":201}`
+			if line := logged(t, log); fmt.Sprint(line) != fmt.Sprint(logged(t, want+"\n")) {
+				t.Errorf("Invoke(%+v) logged %s, want %s", tt.r, log, want)
 			}
 			// URLs in answers are read by people and by tools that are no JSON parsers.
 			if strings.Contains(a.Body, `\u0026`) {

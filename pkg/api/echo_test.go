@@ -115,7 +115,7 @@ func FuzzInvoke(f *testing.F) {
 		if a.StatusCode == http.StatusCreated {
 			var got echo
 			decode(t, a.Body, &got)
-			if log != "" {
+			if line := logged(t, log); line["msg"] != "answered" || len(line) != 5 {
 				t.Errorf("Invoke(%q) answered and logged %s", r.payload(), log)
 			}
 			return
@@ -125,6 +125,7 @@ func FuzzInvoke(f *testing.F) {
 			t.Errorf("Invoke(%q) = %+v, which is not in the list of refusals", r.payload(), p)
 		}
 		line := logged(t, log)
+		counted(line, "Refusals")
 		for name, want := range map[string]any{
 			"level": "INFO", "msg": "refused", "route": route, "requestId": "request-1",
 			"status": float64(p.Status), "code": string(p.Code),

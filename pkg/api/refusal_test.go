@@ -102,6 +102,26 @@ func logged(t *testing.T, log string) map[string]any {
 	return line
 }
 
+// counted takes the metric of one line out of it, and returns what it is counted
+// by beside the function; "none" if the line counts nothing.
+func counted(line map[string]any, name string) (by string) {
+	if line[name] != 1.0 {
+		return "none"
+	}
+	directive, _ := line["_aws"].(map[string]any)
+	metrics, _ := directive["CloudWatchMetrics"].([]any)
+	for _, key := range []string{"_aws", "FunctionName", name} {
+		delete(line, key)
+	}
+	if len(metrics) != 1 {
+		return "none"
+	}
+	dimensions, _ := metrics[0].(map[string]any)["Dimensions"].([]any)
+	last, _ := dimensions[len(dimensions)-1].([]any)
+	by, _ = last[len(last)-1].(string)
+	return by
+}
+
 func TestLogsARefusalOnce(t *testing.T) {
 	t.Parallel()
 	cause := errors.New("dial tcp 10.0.0.7:443: connection refused")
@@ -147,7 +167,11 @@ func TestLogsARefusalOnce(t *testing.T) {
 				t.Errorf("Invoke failing with %v = %s, want nothing of the cause", tt.err, a.Body)
 			}
 			want := logged(t, strings.ReplaceAll(tt.line, "\n", "")+"\n")
-			if got := logged(t, log.String()); fmt.Sprint(got) != fmt.Sprint(want) {
+			got := logged(t, log.String())
+			if by := counted(got, "Refusals"); by != "code" {
+				t.Errorf("Invoke failing with %v counted refusals by %q, want by code", tt.err, by)
+			}
+			if fmt.Sprint(got) != fmt.Sprint(want) {
 				t.Errorf("Invoke failing with %v logged %v, want %v", tt.err, got, want)
 			}
 		})
@@ -254,5 +278,22 @@ func TestErrorText(t *testing.T) {
 	}
 	if got, want := api.Refuse(api.InvalidName, "at most %d", 7).Error(), "invalid_name: at most 7"; got != want {
 		t.Errorf("Refuse(…).Error() = %q, want %q", got, want)
+	}
+}
+
+// granted is an answer that counts.
+type granted struct{}
+
+func (granted) Counts() (name string, n int) { return "Granted", 1 }
+
+func TestCountsAnswers(t *testing.T) {
+	t.Parallel()
+	h, log := handler(api.JSON(http.StatusOK, func(context.Context, api.Request, thing) (granted, error) { return granted{}, nil }))
+	send(t, h, request{claims: claims, body: `{}`})
+	line := logged(t, log.String())
+	by := counted(line, "Granted")
+	want := logged(t, `{"level":"INFO","msg":"answered","route":"POST /things","requestId":"request-1","status":200}`+"\n")
+	if by != "FunctionName" || fmt.Sprint(line) != fmt.Sprint(want) {
+		t.Errorf("an answer that counts is logged as %v, by %q, want %v by FunctionName", line, by, want)
 	}
 }

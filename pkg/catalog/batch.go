@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"airlock/pkg/bucketevent"
+	"airlock/pkg/metric"
 	"airlock/pkg/objectkey"
 )
 
@@ -103,8 +105,10 @@ func (c *Catalog) apply(ctx context.Context, messages []message) []int {
 		}
 	}
 	notBegun := 0
+	var delays []time.Duration // of what was applied, since S3 did it
 	for _, t := range tasks {
 		if t.err == nil {
+			delays = append(delays, time.Since(t.change.Time))
 			continue
 		}
 		failures[t.message]++
@@ -118,6 +122,11 @@ func (c *Catalog) apply(ctx context.Context, messages []message) []int {
 	}
 	if notBegun > 0 {
 		c.log.LogAttrs(ctx, slog.LevelWarn, "records not begun before the deadline", requestAttr(ctx), slog.Int("records", notBegun))
+	}
+	for some := range slices.Chunk(delays, metric.MaxValues) {
+		attrs := append([]slog.Attr{requestAttr(ctx)},
+			metric.Attrs("", metric.Count("Recorded", len(some)), metric.Durations("EventDelay", some))...)
+		c.log.LogAttrs(ctx, slog.LevelInfo, "recorded", attrs...)
 	}
 	return failures
 }

@@ -34,26 +34,27 @@ func TestHandleEventQueued(t *testing.T) {
 	refused := notification(removed("u/alice/refused", "1"))
 	none, first := `{"batchItemFailures":[]}`, `{"batchItemFailures":[{"itemIdentifier":"m0"}]}`
 	tests := []struct {
-		name   string
-		bodies []string
-		want   string
-		errors int // lines of level ERROR in the log
+		name     string
+		bodies   []string
+		want     string
+		errors   int // lines of level ERROR in the log
+		recorded int // records applied, as counted in the log
 	}{
-		{"one", []string{good}, none, 0},
-		{"test message", []string{`{"Service":"Amazon S3","Event":"s3:TestEvent","Bucket":"media"}`}, none, 0},
-		{"twice the same", []string{good, good}, none, 0},
-		{"refused by DynamoDB", []string{refused}, first, 1},
-		{"no JSON", []string{"hello"}, first, 1},
-		{"empty body", []string{""}, first, 1},
-		{"version 3", []string{strings.Replace(good, `"2.6"`, `"3.0"`, 1)}, first, 1},
-		{"another bucket", []string{strings.Replace(good, `"media"`, `"other"`, 1)}, first, 1},
+		{"one", []string{good}, none, 0, 1},
+		{"test message", []string{`{"Service":"Amazon S3","Event":"s3:TestEvent","Bucket":"media"}`}, none, 0, 0},
+		{"twice the same", []string{good, good}, none, 0, 2},
+		{"refused by DynamoDB", []string{refused}, first, 1, 0},
+		{"no JSON", []string{"hello"}, first, 1, 0},
+		{"empty body", []string{""}, first, 1, 0},
+		{"version 3", []string{strings.Replace(good, `"2.6"`, `"3.0"`, 1)}, first, 1, 0},
+		{"another bucket", []string{strings.Replace(good, `"media"`, `"other"`, 1)}, first, 1, 0},
 		{"one of three records unreadable", []string{notification(
-			removed("u/alice/x", "1"), removed("u/alice/payslip%zz", "1"), removed("u/alice/y", "1"))}, first, 1},
+			removed("u/alice/x", "1"), removed("u/alice/payslip%zz", "1"), removed("u/alice/y", "1"))}, first, 1, 2},
 		{"two of three records refused", []string{notification(
-			removed("u/alice/refused", "1"), removed("u/alice/x", "1"), removed("u/alice/refused", "2"))}, first, 2},
+			removed("u/alice/refused", "1"), removed("u/alice/x", "1"), removed("u/alice/refused", "2"))}, first, 2, 1},
 		{"ten, of which two fail", []string{
 			good, good, notification(removed("u/alice/payslip%zz", "1")), good, good, good, good, refused, good, good,
-		}, `{"batchItemFailures":[{"itemIdentifier":"m2"},{"itemIdentifier":"m7"}]}`, 2},
+		}, `{"batchItemFailures":[{"itemIdentifier":"m2"},{"itemIdentifier":"m7"}]}`, 2, 8},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -66,8 +67,19 @@ func TestHandleEventQueued(t *testing.T) {
 				t.Errorf("HandleEvent = %s, %v; want %s", got, err, tt.want)
 			}
 			lines := logLines(t, &log)
-			if len(lines) != tt.errors {
-				t.Errorf("log = %v, want %d lines", lines, tt.errors)
+			recorded := 0.0
+			lines = slices.DeleteFunc(lines, func(line map[string]any) bool {
+				if line["msg"] != "recorded" {
+					return false
+				}
+				recorded += line["Recorded"].(float64)
+				if delays := line["EventDelay"].([]any); len(delays) != int(line["Recorded"].(float64)) || delays[0].(float64) < 1 {
+					t.Errorf("log line %v, want a delay for each record", line)
+				}
+				return true
+			})
+			if len(lines) != tt.errors || int(recorded) != tt.recorded {
+				t.Errorf("log = %v and %v recorded, want %d lines and %d", lines, recorded, tt.errors, tt.recorded)
 			}
 			for _, line := range lines {
 				if line["level"] != "ERROR" || line["requestId"] != "request-1" || line["messageId"] == "" {

@@ -77,6 +77,9 @@ type SignedURLs struct {
 	SignedURLs []SignedURL `json:"signedURLs"`
 }
 
+// Counts implements [api.Counted].
+func (s SignedURLs) Counts() (name string, n int) { return "URLsSigned", len(s.SignedURLs) }
+
 // SignedURL is one way to a file, for as long as it lasts.
 type SignedURL struct {
 	ObjectKey string `json:"objectKey"`

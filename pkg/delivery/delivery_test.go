@@ -125,6 +125,9 @@ func TestCreateSignedURLsKeys(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			r := post(t, h, "alice", tt.scope, ask(t, tt.keys, ""))
+			if name, n := r.answer.Counts(); tt.code == "" && (name != "URLsSigned" || n != len(tt.keys)) {
+				t.Errorf("CreateSignedURLs(%q) counts %d %s, want %d URLsSigned", tt.keys, n, name, len(tt.keys))
+			}
 			if tt.code != "" {
 				if r.problem.Code != tt.code || tt.detail != "" && r.problem.Detail != tt.detail {
 					t.Errorf("CreateSignedURLs(%q) = %d %s, want %s %q", tt.keys, r.Status, r.Body, tt.code, tt.detail)

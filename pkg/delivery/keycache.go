@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"airlock/pkg/lambdaenv"
+	"airlock/pkg/metric"
 	"airlock/pkg/signingkey"
 )
 
@@ -153,7 +154,9 @@ func (c *KeyCache) finish(f *fetch, began time.Time) {
 		}
 	case c.loaded:
 		c.readNext = wallNow().Add(refreshBackoff)
-		c.log.Warn("signing key is stale", slog.String("keyPairId", c.key.ID()), slog.String("cause", f.err.Error()))
+		attrs := append([]slog.Attr{slog.String("keyPairId", c.key.ID()), slog.String("cause", f.err.Error())},
+			metric.Attrs("", metric.Count("StaleSigningKeys", 1))...)
+		c.log.LogAttrs(context.Background(), slog.LevelWarn, "signing key is stale", attrs...)
 	}
 }
 

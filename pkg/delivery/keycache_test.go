@@ -156,8 +156,8 @@ func TestGetWarmOutage(t *testing.T) {
 				}
 				for _, line := range lines {
 					cause, _ := line["cause"].(string)
-					if line["level"] != "WARN" || line["keyPairId"] != "K1" || cause == "" {
-						t.Fatalf("log line %v, want a warning with the key pair's id and a cause", line)
+					if line["level"] != "WARN" || line["keyPairId"] != "K1" || cause == "" || line["StaleSigningKeys"] != 1.0 {
+						t.Fatalf("log line %v, want a warning with the key pair's id and a cause, counted", line)
 					}
 				}
 				assertNoAccount(t, log.String())

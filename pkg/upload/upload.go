@@ -105,6 +105,9 @@ type Grant struct {
 	Expires   string            `json:"expires"` // RFC 3339, UTC
 }
 
+// Counts implements [api.Counted].
+func (Grant) Counts() (name string, n int) { return "UploadsGranted", 1 }
+
 // CreateUpload answers POST /uploads. Errors are [*api.Error]: what the client
 // asked for that it may not have, or [api.Unavailable] when the credentials of
 // this container have run out.

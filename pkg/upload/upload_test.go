@@ -31,7 +31,10 @@ func TestGolden(t *testing.T) {
 		t.Run(tt.file, func(t *testing.T) {
 			cryptotest.SetGlobalRandom(t, 1)
 			synctest.Test(t, func(t *testing.T) {
-				got, _ := post(t, newGranter(t), tt.body)
+				got, log := post(t, newGranter(t), tt.body)
+				if !strings.Contains(log, `"UploadsGranted":1}`) {
+					t.Errorf("the log is %s, want the grant counted", log)
+				}
 				var b bytes.Buffer
 				encoder := json.NewEncoder(&b)
 				encoder.SetEscapeHTML(false)
