@@ -56,6 +56,7 @@ func TestStack(t *testing.T) {
 		{"plain headers", testPlainHeaders},
 		{"racing uploads", testRacingUploads},
 		{"odd clients", testClients},
+		{"samples", testSamples},
 		{"events without a version", testEventsWithoutVersion},
 		{"misplaced credentials", func(t *testing.T, s *stack.Stack) { testMisplacedCredentials(t, s, w) }},
 	} {
