@@ -30,7 +30,7 @@ func (p *phrases) say(feature string) string {
 
 // name is an attribute's name, as it is or as a placeholder.
 func (p *phrases) name(name string) string {
-	reserved := slices.Contains([]string{"status", "space", "path", "blob", "bit"}, name)
+	reserved := slices.Contains([]string{"status", "space", "path", "blob", "bit", "missing"}, name)
 	if !p.oneIn(3) && name != "a.b" && (!reserved || p.slip(40)) {
 		return name
 	}
@@ -61,7 +61,7 @@ func (p *phrases) value(v types.AttributeValue) string {
 // path leads to an attribute, mostly one of a kind, and seldom into it.
 func (p *phrases) path(attribute string) string {
 	path := p.name(attribute)
-	for p.oneIn(4) || (kindOf(attribute) == "L" || kindOf(attribute) == "M") && p.oneIn(2) {
+	for p.slip(4) || (kindOf(attribute) == "L" || kindOf(attribute) == "M") && p.oneIn(2) {
 		if kindOf(attribute) == "L" {
 			attribute = ""
 			path += fmt.Sprintf("[%d]", pick(p.dice, 0, 0, 0, 1, 1, 2, 3, 9))
@@ -82,19 +82,59 @@ func (p *phrases) attribute() string {
 	return pick(p.dice, dynamoAttributes...)
 }
 
-// pair is a path and an operand that it may well be compared with.
-func (p *phrases) pair() (path, operand string) {
+// pair is a path and an operand that a comparator may well compare it with. The
+// guard is a condition that goes with them, or "".
+func (p *phrases) pair(comparator string) (left, right, guard string) {
 	attribute := p.attribute()
-	path = p.path(attribute)
-	switch {
-	case p.oneIn(8):
-		return "size(" + path + ")", p.value(p.number())
-	case !p.literal && p.oneIn(10):
-		return path, p.path(p.attribute())
-	case !p.literal && p.oneIn(10):
-		return p.value(p.attributeOrAny(attribute)), path
+	ordered := comparator != "=" && comparator != "<>" && comparator != "IN"
+	if ordered && !p.oneIn(4) {
+		attribute = pick(p.dice, "n", "num", "n", "num", "str", "blob")
 	}
-	return path, p.value(p.attributeOrAny(attribute))
+	switch other := p.attribute(); {
+	case p.oneIn(8):
+		p.say("size")
+		if p.plain {
+			attribute = pick(p.dice, "str", "l", "m", "ss", "ns", "bs", "blob")
+			left = p.name(attribute)
+			return "size(" + left + ")", p.value(p.number()), p.typed(left, kindOf(attribute))
+		}
+		return "size(" + p.path(attribute) + ")", p.value(p.number()), ""
+	case p.plain && attribute != other && p.oneIn(4):
+		p.say("path on the right")
+		if ordered || !p.oneIn(4) {
+			twins := pick(p.dice, []string{"n", "num"}, []string{"num", "n"}, []string{"str", "tail"}, []string{"tail", "str"})
+			attribute, other = twins[0], twins[1]
+		}
+		left, right = p.name(attribute), p.name(other)
+		if ordered {
+			return left, right, p.typed(left, kindOf(attribute)) + " AND " + p.typed(right, kindOf(other))
+		}
+		// What two absent attributes are to each other is not documented.
+		return left, right, "attribute_exists( " + right + " )"
+	case p.plain && ordered:
+		left = p.path(attribute)
+		value := p.valueOf(pick(p.dice, "S", "N", "B"), 0)
+		if kind := kindOf(attribute); kind == "S" || kind == "N" || kind == "B" {
+			value = p.valueOf(kind, 0)
+		}
+		return left, p.value(value), p.typed(left, kindIn(value))
+	case !p.literal && p.oneIn(10):
+		return p.value(p.attributeOrAny(attribute)), p.path(attribute), ""
+	}
+	return p.path(attribute), p.value(p.attributeOrAny(attribute)), ""
+}
+
+func (p *phrases) typed(path, kind string) string {
+	return "attribute_type( " + path + " , " + p.value(&types.AttributeValueMemberS{Value: kind}) + " )"
+}
+
+// subject is what a function is about: a path, seldom something else.
+func (p *phrases) subject() string {
+	if p.slip(12) {
+		left, _, _ := p.pair("=")
+		return left
+	}
+	return p.path(p.attribute())
 }
 
 func (p *phrases) attributeOrAny(name string) types.AttributeValue {
@@ -111,72 +151,97 @@ func (p *phrases) condition(depth int) string {
 		case 0:
 			return p.say("NOT") + " " + left
 		case 1:
-			return "( " + left + " )"
+			return p.grouped(left)
 		case 2:
-			return "( " + left + " ) " + p.say("AND") + " " + p.condition(depth-1)
+			return p.grouped(left) + " " + p.say("AND") + " " + p.condition(depth-1)
 		case 3:
 			return left + " " + pick(p.dice, p.say("AND"), "and") + " " + p.condition(depth-1)
 		default:
 			return left + " " + p.say("OR") + " " + p.condition(depth-1)
 		}
 	}
-	left, right := p.pair()
-	if strings.HasPrefix(left, "size(") {
-		p.say("size")
+	comparison := func(text, guard string) string {
+		if guard != "" {
+			return "( " + guard + " AND " + text + " )"
+		}
+		return text
 	}
 	switch feature := pick(p.dice, "=", "=", "<>", "<", "<=", ">", ">=", "BETWEEN", "IN",
 		"attribute_exists", "attribute_not_exists", "attribute_type", "begins_with", "contains", "attribute_exists"); feature {
 	case "BETWEEN":
-		return left + " " + p.say(feature) + " " + right + " AND " + p.upper(right)
+		left, right, guard := p.pair(feature)
+		low, high := p.bounds(right)
+		return comparison(left+" "+p.say(feature)+" "+low+" AND "+high, guard)
 	case "IN":
-		list := right
+		left, list, guard := p.pair(feature)
 		for range p.IntN(3) {
 			list += " , " + p.value(p.dice.value(1))
 		}
-		return left + " " + p.say(feature) + " ( " + list + " )"
+		return comparison(left+" "+p.say(feature)+" ( "+list+" )", guard)
 	case "attribute_exists", "attribute_not_exists":
-		p.forget(right)
-		return p.say(feature) + "( " + left + " )"
+		return p.say(feature) + "( " + p.subject() + " )"
 	case "attribute_type":
-		p.forget(right)
-		kind := pick(p.dice, "S", "N", "B", "BOOL", "NULL", "SS", "NS", "BS", "L", "M", "M", "L", "X")
-		return p.say(feature) + "( " + left + " , " + p.value(&types.AttributeValueMemberS{Value: kind}) + " )"
+		kind := pick(p.dice, "S", "N", "B", "BOOL", "NULL", "SS", "NS", "BS", "L", "M", "M", "L")
+		if p.slip(12) {
+			kind = "X"
+		}
+		return p.say(feature) + "( " + p.subject() + " , " + p.value(&types.AttributeValueMemberS{Value: kind}) + " )"
 	case "begins_with":
-		p.forget(right)
-		return p.say(feature) + "( " + left + " , " + p.value(pick[types.AttributeValue](p.dice, p.text(), p.text(), p.bytes(), p.number())) + " )"
+		prefix := pick[types.AttributeValue](p.dice, p.text(), p.text(), p.bytes())
+		if p.slip(4) {
+			prefix = p.number()
+		}
+		return p.say(feature) + "( " + p.subject() + " , " + p.value(prefix) + " )"
 	case "contains":
-		p.forget(right)
-		return p.say(feature) + "( " + left + " , " + p.value(p.dice.value(1)) + " )"
+		return p.say(feature) + "( " + p.subject() + " , " + p.value(p.dice.value(1)) + " )"
 	default:
-		return left + " " + p.say(feature) + " " + right
+		left, right, guard := p.pair(feature)
+		return comparison(left+" "+p.say(feature)+" "+right, guard)
 	}
 }
 
-// upper throws an upper bound that mostly goes with the lower one.
-func (p *phrases) upper(low string) string {
-	bound, ok := p.values[low]
-	if !ok || p.slip(10) {
-		return p.value(p.dice.value(0))
+// grouped puts parentheses around a condition; two of them are refused.
+func (p *phrases) grouped(condition string) string {
+	if p.plain && strings.HasPrefix(condition, "( ") {
+		return condition
 	}
-	return p.value(p.valueOf(kindIn(bound), 0))
+	return "( " + condition + " )"
 }
 
-// forget takes a placeholder back that turns out to be of no use.
-func (p *phrases) forget(placeholder string) {
-	if strings.HasPrefix(placeholder, ":") {
-		delete(p.values, placeholder)
-		return
+// bounds are those of BETWEEN: low and what mostly goes with it.
+func (p *phrases) bounds(low string) (string, string) {
+	bound, literal := p.values[low]
+	if !literal {
+		return low, low
 	}
-	// A name may have been used before; the unused one stays, to be refused.
+	switch {
+	case p.slip(10):
+		return low, p.value(p.dice.value(0))
+	case p.oneIn(4):
+		return low, low
+	}
+	return p.inOrder(low, p.value(p.valueOf(kindIn(bound), 0)))
+}
+
+// inOrder turns bounds round that are refused as they are.
+func (p *phrases) inOrder(low, high string) (string, string) {
+	if p.plain && after(p.values[low], p.values[high]) {
+		return high, low
+	}
+	return low, high
 }
 
 // projection throws a few paths, which seldom overlap.
 func (p *phrases) projection() string {
 	var paths []string
 	for _, i := range p.Perm(len(dynamoAttributes))[:1+p.IntN(4)] {
-		paths = append(paths, p.path(dynamoAttributes[i]))
+		path := p.path(dynamoAttributes[i])
+		if p.plain { // no lists: moto takes the whole of #list[0] for the name
+			path, _, _ = strings.Cut(path, "[")
+		}
+		paths = append(paths, path)
 	}
-	if p.oneIn(10) {
+	if p.slip(10) {
 		paths = append(paths, p.path(p.attribute()))
 	}
 	if p.oneIn(3) {
@@ -191,7 +256,7 @@ func (p *phrases) update() string {
 	clauses := map[string][]string{}
 	for _, i := range p.Perm(len(dynamoAttributes))[:1+p.IntN(4)] {
 		attribute := dynamoAttributes[i]
-		if p.oneIn(60) {
+		if p.slip(60) {
 			attribute = p.attribute() // overlapping, or a key
 		}
 		clause, action := p.action(attribute)
@@ -213,23 +278,35 @@ func (p *phrases) action(attribute string) (clause, text string) {
 	switch set := slices.Contains([]string{"SS", "NS", "BS"}, kind); {
 	case p.oneIn(4):
 		return "REMOVE", path
-	case p.oneIn(2) && (set || kind == "N" || p.oneIn(20)):
-		return "ADD", path + " " + p.value(p.attributeOrAny(attribute))
-	case p.oneIn(2) && (set || p.oneIn(20)):
-		return "DELETE", path + " " + p.value(p.attributeOrAny(attribute))
+	case p.oneIn(2) && (set || kind == "N" || p.slip(20)):
+		return "ADD", path + " " + p.value(p.fitting(attribute, "N"))
+	case p.oneIn(2) && (set || p.slip(20)):
+		return "DELETE", path + " " + p.value(p.fitting(attribute, "SS"))
 	default:
 		return "SET", path + " = " + p.source(attribute, 1)
 	}
 }
 
+// fitting throws a value for an attribute; a kind must have it where nothing
+// may be wrong.
+func (p *phrases) fitting(attribute, kind string) types.AttributeValue {
+	if own := kindOf(attribute); own != "" && own[len(own)-1] == 'S' {
+		kind = own
+	}
+	if p.plain && kind != "" {
+		return p.valueOf(kind, 1)
+	}
+	return p.attributeOrAny(attribute)
+}
+
 // source throws the right-hand side of a SET.
 func (p *phrases) source(attribute string, depth int) string {
 	kind := kindOf(attribute)
-	fit := func() string { return p.value(p.attributeOrAny(attribute)) }
+	fit := func() string { return p.value(p.fitting(attribute, kind)) }
 	switch {
-	case depth > 0 && (kind == "N" && p.oneIn(2) || p.oneIn(30)):
+	case depth > 0 && (kind == "N" && p.oneIn(2) || p.slip(30)):
 		return p.source(attribute, 0) + " " + pick(p.dice, p.say("+"), p.say("-")) + " " + fit()
-	case depth > 0 && (kind == "L" && p.oneIn(2) || p.oneIn(30)):
+	case depth > 0 && (kind == "L" && p.oneIn(2) || p.slip(30)):
 		list := p.source(attribute, 0)
 		if p.oneIn(2) {
 			return p.say("list_append") + "( " + fit() + " , " + list + " )"
@@ -241,11 +318,11 @@ func (p *phrases) source(attribute string, depth int) string {
 			attribute = "status"
 		}
 		return p.say("if_not_exists") + "( " + p.path(attribute) + " , " + value + " )"
-	case !p.literal && p.oneIn(4):
-		return p.path(p.attribute())
-	case (!p.literal || kind == "N" || kind == "L" && depth == 0) && p.oneIn(3):
+	case p.plain && p.oneIn(4):
+		return p.name(pick(p.dice, "misc", "n", "str", "l"))
+	case (kind == "N" || kind == "L" && depth == 0) && p.oneIn(3):
 		return p.path(attribute)
-	case depth > 0 && p.oneIn(20):
+	case depth > 0 && p.slip(20):
 		return "( " + p.source(attribute, depth) + " )"
 	default:
 		return fit()
@@ -261,7 +338,7 @@ func (p *phrases) spoil(expressions ...*string) {
 			*text = p.garble(*text)
 		}
 	}
-	if !p.slip(20) {
+	if !p.bad(20) {
 		return
 	}
 	switch p.IntN(6) {

@@ -1,6 +1,8 @@
 package conformance
 
 import (
+	"strings"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -32,6 +34,14 @@ func (p *phrases) onFailure() types.ReturnValuesOnConditionCheckFailure {
 	return given(p, types.ReturnValuesOnConditionCheckFailureAllOld, types.ReturnValuesOnConditionCheckFailureNone)
 }
 
+// old throws the ReturnValues of what knows no new values, seldom wrong.
+func (p *phrases) old(wrong types.ReturnValue) types.ReturnValue {
+	if p.slip(12) {
+		return wrong
+	}
+	return given(p, types.ReturnValueAllOld, types.ReturnValueAllOld, types.ReturnValueNone)
+}
+
 // maybe throws an expression in one of some requests.
 func (p *phrases) maybe(n int, expression func() string) *string {
 	if !p.oneIn(n) {
@@ -44,6 +54,7 @@ func (p *phrases) aCondition() string { return p.condition(2) }
 
 // step throws one operation.
 func (d dice) step() dynamoStep {
+	*d.spoilt = false
 	table := pick(d, "catalog", "catalog", "catalog", "ranks", "blobs", "single")
 	p := d.phrases(table)
 	s := dynamoStep{table: table, said: p.said}
@@ -65,10 +76,16 @@ func (d dice) step() dynamoStep {
 	default:
 		in := &sdk.ListTablesInput{}
 		if d.oneIn(2) {
-			in.Limit = aws.Int32(int32(pick(d, 0, 1, 2, 4, 100, 101)))
+			in.Limit = aws.Int32(int32(pick(d, 1, 2, 4, 100)))
+			if d.slip(4) {
+				in.Limit = aws.Int32(int32(pick(d, 0, 101)))
+			}
 		}
 		if d.oneIn(2) {
-			in.ExclusiveStartTableName = aws.String(pick(d, "blobs", "catalog", "single", "nowhere"))
+			in.ExclusiveStartTableName = aws.String(pick(d, "blobs", "catalog", "single"))
+			if d.slip(4) {
+				in.ExclusiveStartTableName = aws.String("nowhere")
+			}
 		}
 		s.input = in
 	}
@@ -78,7 +95,7 @@ func (d dice) step() dynamoStep {
 func (p *phrases) put() (key dynamoItem, input any) {
 	in := &sdk.PutItemInput{
 		TableName: &p.table, Item: p.item(p.table), ConditionExpression: p.maybe(2, p.aCondition),
-		ReturnValues:                        given(p, types.ReturnValueAllOld, types.ReturnValueAllOld, types.ReturnValueNone, types.ReturnValueAllNew),
+		ReturnValues:                        p.old(types.ReturnValueAllNew),
 		ReturnValuesOnConditionCheckFailure: p.onFailure(), ReturnConsumedCapacity: p.capacity(),
 	}
 	p.spoil(in.ConditionExpression)
@@ -99,7 +116,7 @@ func (p *phrases) updateItem() (key dynamoItem, input any) {
 			types.ReturnValueUpdatedNew, types.ReturnValueNone),
 		ReturnValuesOnConditionCheckFailure: p.onFailure(), ReturnConsumedCapacity: p.capacity(),
 	}
-	if !p.oneIn(20) {
+	if !p.slip(20) {
 		in.UpdateExpression = aws.String(p.update())
 	}
 	p.spoil(in.UpdateExpression, in.ConditionExpression)
@@ -110,7 +127,7 @@ func (p *phrases) updateItem() (key dynamoItem, input any) {
 func (p *phrases) delete() (key dynamoItem, input any) {
 	in := &sdk.DeleteItemInput{
 		TableName: &p.table, Key: p.key(p.table), ConditionExpression: p.maybe(2, p.aCondition),
-		ReturnValues:                        given(p, types.ReturnValueAllOld, types.ReturnValueAllOld, types.ReturnValueNone, types.ReturnValueUpdatedNew),
+		ReturnValues:                        p.old(types.ReturnValueUpdatedNew),
 		ReturnValuesOnConditionCheckFailure: p.onFailure(), ReturnConsumedCapacity: p.capacity(),
 	}
 	p.spoil(in.ConditionExpression)
@@ -131,17 +148,25 @@ func (p *phrases) get() any {
 // keyCondition throws a condition on a partition and mostly on the sort key.
 func (p *phrases) keyCondition() string {
 	text := p.name("space") + " = " + p.value(p.keyValue(p.table, "space"))
-	if p.oneIn(40) {
+	if p.slip(40) {
 		text = p.condition(0)
 	}
-	if p.oneIn(3) || p.table == "single" && !p.oneIn(10) {
+	if p.oneIn(3) || p.table == "single" && !p.slip(10) {
 		return text
 	}
 	sort := p.name("path")
 	v := func() string { return p.value(p.keyValue(p.table, "path")) }
-	switch operator := pick(p.dice, "=", "<", "<=", ">", ">=", ">=", "<>", "BETWEEN", "begins_with", "mirrored"); operator {
+	operator := pick(p.dice, "=", "<", "<=", ">", ">=", ">=", "BETWEEN", "begins_with", "mirrored")
+	switch {
+	case p.slip(12):
+		operator = "<>"
+	case p.plain && (operator == "mirrored" || operator == "begins_with" && p.table == "ranks"):
+		operator = "="
+	}
+	switch operator {
 	case "BETWEEN":
-		sort += " " + p.say("BETWEEN") + " " + v() + " AND " + v()
+		low, high := p.inOrder(v(), v())
+		sort += " " + p.say("BETWEEN") + " " + low + " AND " + high
 	case "begins_with":
 		sort = p.say("begins_with") + "( " + sort + " , " + v() + " )"
 	case "mirrored":
@@ -150,7 +175,7 @@ func (p *phrases) keyCondition() string {
 		sort += " " + operator + " " + v()
 	}
 	p.say("key condition")
-	if p.oneIn(4) {
+	if p.oneIn(4) && (!p.plain || operator != "begins_with" && operator != "BETWEEN") {
 		return sort + " AND " + text
 	}
 	return text + " AND " + sort
@@ -161,12 +186,15 @@ func (p *phrases) limit() *int32 {
 		return nil
 	}
 	p.say("Limit")
-	return aws.Int32(int32(pick(p.dice, 1, 2, 3, 3, 100, 0)))
+	if p.bad(6) {
+		return aws.Int32(0)
+	}
+	return aws.Int32(int32(pick(p.dice, 1, 2, 3, 3, 100)))
 }
 
 // selected mostly goes with the projection that is there or not.
 func (p *phrases) selected(projected bool) types.Select {
-	if projected && !p.oneIn(20) {
+	if projected && !p.slip(20) {
 		return given(p, types.SelectSpecificAttributes)
 	}
 	return given(p, types.SelectCount, types.SelectAllAttributes)
@@ -184,7 +212,7 @@ func (p *phrases) query() any {
 		in.ScanIndexForward = aws.Bool(p.oneIn(3))
 		p.say("ScanIndexForward")
 	}
-	if p.oneIn(15) {
+	if p.slip(15) {
 		in.ExclusiveStartKey = p.key(p.table)
 	}
 	p.spoil(in.KeyConditionExpression, in.FilterExpression)
@@ -202,10 +230,43 @@ func (p *phrases) scan() any {
 	if in.Limit == nil { // else each has pages of its own, and they sum up otherwise
 		in.ReturnConsumedCapacity = p.capacity()
 	}
-	if p.oneIn(20) {
+	if p.bad(20) {
 		in.Segment, in.TotalSegments = aws.Int32(2), pick(p.dice, aws.Int32(2), aws.Int32(0), nil)
 	}
 	p.spoil(in.FilterExpression, in.ProjectionExpression)
 	in.ExpressionAttributeNames, in.ExpressionAttributeValues = p.names, p.values
 	return in
+}
+
+// edges are conditions that random values seldom meet: equal bounds, and paths
+// on the right that lead to the same. The item goes as it came.
+func (d dice) edges() []dynamoStep {
+	table := "catalog"
+	n := func(text string) types.AttributeValue { return &types.AttributeValueMemberN{Value: text} }
+	key := dynamoItem{"space": &types.AttributeValueMemberS{Value: "edges"}, "path": &types.AttributeValueMemberS{Value: "edge"}}
+	item := dynamoItem{"space": key["space"], "path": key["path"], "n": n("2"), "num": n("2"), "other": n("3")}
+	conditions := []string{
+		"n BETWEEN :one AND :two", "n BETWEEN :two AND :three", "n BETWEEN :two AND :two", "n IN (:one, :two)",
+		"n >= :two", "n <= :two", "NOT n > :two", "NOT n < :two",
+	}
+	if !d.literal {
+		conditions = append(conditions, "n IN (#other, num)", "NOT n IN (#other, :three)", "n = num", "n <= num", "n < #other", "NOT n <> num")
+	}
+	steps := []dynamoStep{{table: table, key: key, input: &sdk.PutItemInput{TableName: &table, Item: item}}}
+	for _, c := range conditions {
+		in := &sdk.PutItemInput{TableName: &table, Item: item, ConditionExpression: &c}
+		for name, v := range (dynamoItem{":one": n("1"), ":two": n("2"), ":three": n("3")}) {
+			if strings.Contains(c, name) {
+				if in.ExpressionAttributeValues == nil {
+					in.ExpressionAttributeValues = dynamoItem{}
+				}
+				in.ExpressionAttributeValues[name] = v
+			}
+		}
+		if strings.Contains(c, "#other") {
+			in.ExpressionAttributeNames = map[string]string{"#other": "other"}
+		}
+		steps = append(steps, dynamoStep{table: table, key: key, input: in})
+	}
+	return append(steps, dynamoStep{table: table, key: key, input: &sdk.DeleteItemInput{TableName: &table, Key: key}})
 }

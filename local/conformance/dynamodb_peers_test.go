@@ -28,9 +28,14 @@ import (
 
 const dynamoRegion = "eu-central-1"
 
-// dynamoTables have the product's kind of key, and every other kind.
+// dynamoTables have the product's kind of key, and every other kind. They are in order.
 func dynamoTables() []template.Table {
 	tables := []template.Table{
+		{
+			Name:         "blobs",
+			PartitionKey: template.Attribute{Name: "space", Type: "B"},
+			SortKey:      template.Attribute{Name: "path", Type: "B"},
+		},
 		{
 			Name:         "catalog",
 			PartitionKey: template.Attribute{Name: "space", Type: "S"},
@@ -40,11 +45,6 @@ func dynamoTables() []template.Table {
 			Name:         "ranks",
 			PartitionKey: template.Attribute{Name: "space", Type: "N"},
 			SortKey:      template.Attribute{Name: "path", Type: "N"},
-		},
-		{
-			Name:         "blobs",
-			PartitionKey: template.Attribute{Name: "space", Type: "B"},
-			SortKey:      template.Attribute{Name: "path", Type: "B"},
 		},
 		{
 			Name:         "single",

@@ -28,7 +28,7 @@ func TestDynamoDB(t *testing.T) {
 		t.Parallel()
 		needPython(t)
 		address := serve(t, "python3", "-m", "moto.server", "-H", "127.0.0.1", "-p")
-		comparison{peer: "moto", steps: 600, theirs: foreignDynamo(t, address)}.run(t)
+		comparison{peer: "moto", steps: 500, theirs: foreignDynamo(t, address)}.run(t)
 	})
 }
 
@@ -40,7 +40,16 @@ type comparison struct {
 
 func (c comparison) run(t *testing.T) {
 	c.ours = embeddedDynamo(t)
-	d := dice{rand.New(rand.NewPCG(dynamoSeed, uint64(len(c.peer)))), c.peer == "dynalite", c.peer == "moto"}
+	d := dice{
+		Rand:    rand.New(rand.NewPCG(dynamoSeed, uint64(len(c.peer)))),
+		literal: c.peer == "dynalite", plain: c.peer == "moto", spoilt: new(bool),
+	}
+	for _, s := range d.edges() {
+		ours, theirs := c.both(t, s)
+		if ours.Code != "" || !(dynamoDifference{step: s, ours: ours, theirs: theirs}).same() {
+			t.Errorf("%s, %s:\nours   %v\ntheirs %v, want both to hold", c.peer, show(s.input), ours, theirs)
+		}
+	}
 	heard := map[string]int{}
 	faults := faultsOf(c.peer)
 	for i := range c.steps {
@@ -69,7 +78,7 @@ func (c comparison) run(t *testing.T) {
 		}
 	}
 	faults.reportStale(t)
-	for _, feature := range dynamoFeatures() {
+	for _, feature := range dynamoFeatures(c.peer) {
 		if heard[feature] == 0 {
 			t.Errorf("seed %d: %s was never part of what succeeded", dynamoSeed, feature)
 		}

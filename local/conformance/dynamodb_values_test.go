@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"fmt"
+	"math/big"
 	"math/rand/v2"
 	"strings"
 
@@ -21,6 +22,18 @@ type dice struct {
 	// plain leaves out what AWS refuses before it looks at an item, and numbers
 	// that it would write another way: moto checks little, and keeps them.
 	plain bool
+	// spoilt is set by an invalid value: of two, which one is named depends on
+	// their order, and the SDK's client writes maps in any.
+	spoilt *bool
+}
+
+// bad says whether to throw an invalid value, one in a step.
+func (d dice) bad(n int) bool {
+	if *d.spoilt || !d.slip(n) {
+		return false
+	}
+	*d.spoilt = true
+	return true
 }
 
 // slip says whether to throw something that is wrong.
@@ -48,7 +61,7 @@ var (
 )
 
 func (d dice) number() *types.AttributeValueMemberN {
-	if d.slip(150) {
+	if d.bad(150) {
 		return &types.AttributeValueMemberN{Value: pick(d, badNumbers...)}
 	}
 	if d.plain && d.oneIn(4) {
@@ -70,7 +83,7 @@ func (d dice) bytes() *types.AttributeValueMemberB {
 
 // some are up to limit different members of a set, seldom none or one twice.
 func some[T any](d dice, limit int, from []T) []T {
-	if d.slip(120) {
+	if d.bad(120) {
 		return pick(d, []T{}, []T{from[0], from[0]})
 	}
 	var chosen []T
@@ -92,7 +105,7 @@ func (d dice) valueOf(kind string, depth int) types.AttributeValue {
 	case "BOOL":
 		return &types.AttributeValueMemberBOOL{Value: d.oneIn(2)}
 	case "NULL":
-		return &types.AttributeValueMemberNULL{Value: !d.slip(40)}
+		return &types.AttributeValueMemberNULL{Value: !d.bad(40)}
 	case "SS":
 		return &types.AttributeValueMemberSS{Value: some(d, 3, []string{"a", "b", "c", "", "é", "10", "9"})}
 	case "NS":
@@ -123,14 +136,14 @@ func (d dice) valueOf(kind string, depth int) types.AttributeValue {
 func (d dice) value(depth int) types.AttributeValue {
 	kinds := []string{"N", "S", "B", "BOOL", "NULL", "SS", "NS", "BS", "L", "M"}
 	if depth <= 0 {
-		kinds = kinds[:8]
+		kinds = kinds[:8] // no lists and maps
 	}
 	return d.valueOf(pick(d, kinds...), depth)
 }
 
 // attribute throws a value that fits the name.
 func (d dice) attribute(name string, depth int) types.AttributeValue {
-	if kind := kindOf(name); kind != "" && !d.oneIn(12) && (depth > 0 || kind != "L" && kind != "M") {
+	if kind := kindOf(name); kind != "" && !d.slip(12) && (depth > 0 || kind != "L" && kind != "M") {
 		return d.valueOf(kind, depth)
 	}
 	return d.value(depth)
@@ -150,7 +163,7 @@ func (d dice) key(table string) dynamoItem {
 	if table == "single" {
 		delete(key, "path")
 	}
-	if d.slip(60) {
+	if d.bad(60) {
 		name := pick(d, "space", "path")
 		switch d.IntN(4) {
 		case 0:
@@ -205,4 +218,20 @@ func (d dice) item(table string) dynamoItem {
 // kindIn is the kind of a value.
 func kindIn(v types.AttributeValue) string {
 	return strings.TrimPrefix(fmt.Sprintf("%T", v), "*types.AttributeValueMember")
+}
+
+// after says whether a is greater than b, of the same kind that has an order.
+func after(a, b types.AttributeValue) bool {
+	switch a := a.(type) {
+	case *types.AttributeValueMemberS:
+		return a.Value > b.(*types.AttributeValueMemberS).Value
+	case *types.AttributeValueMemberB:
+		return string(a.Value) > string(b.(*types.AttributeValueMemberB).Value)
+	case *types.AttributeValueMemberN:
+		x, _ := new(big.Rat).SetString(a.Value)
+		y, _ := new(big.Rat).SetString(b.(*types.AttributeValueMemberN).Value)
+		return x.Cmp(y) > 0
+	default:
+		return false
+	}
 }

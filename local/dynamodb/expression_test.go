@@ -132,6 +132,9 @@ func TestRefusedConditions(t *testing.T) {
 		"n BETWEEN :t AND :t":           operand + "BETWEEN, operand type: BOOL",
 		"n BETWEEN :s AND :n":           "The BETWEEN operator requires same data type for lower and upper bounds; lower bound operand: AttributeValue: {S:b}, upper bound operand: AttributeValue: {N:2}",
 		"n BETWEEN :three AND :n":       "The BETWEEN operator requires upper bound to be greater than or equal to lower bound; lower bound operand: AttributeValue: {N:3}, upper bound operand: AttributeValue: {N:2}",
+		"n BETWEEN :t AND :null":        "The BETWEEN operator requires same data type for lower and upper bounds; lower bound operand: AttributeValue: {BOOL:true}, upper bound operand: AttributeValue: {NULL:true}",
+		"n BETWEEN :ss AND :m":          "The BETWEEN operator requires same data type for lower and upper bounds; lower bound operand: AttributeValue: {SS:[a, b]}, upper bound operand: AttributeValue: {M:{x={N:1}}}",
+		"n BETWEEN :l AND :ns":          "The BETWEEN operator requires same data type for lower and upper bounds; lower bound operand: AttributeValue: {L:[{N:9}]}, upper bound operand: AttributeValue: {NS:[2, 1]}",
 		"n = n":                         "The first operand must be distinct from the remaining operands for this operator or function; operator: =, first operand: [n]",
 		"contains(m.x[0], m.x[0])":      "The first operand must be distinct from the remaining operands for this operator or function; operator: contains, first operand: [m, x, [0]]",
 		"n IN (:n" + strings.Repeat(", :n", 100) + ")": "The IN operator is provided with too many operands; number of operands: 101",
@@ -236,4 +239,42 @@ func FuzzExpression(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestContains looks for every kind of element in a list and in the sets that
+// can have it.
+func TestContains(t *testing.T) {
+	t.Parallel()
+	elements := []string{
+		`{"S":"a"}`, `{"S":""}`, `{"N":"1"}`, `{"N":"0"}`, `{"B":"YQ=="}`, `{"B":""}`, `{"BOOL":true}`, `{"BOOL":false}`, `{"NULL":true}`,
+		`{"SS":["a","b"]}`, `{"NS":["1","2"]}`, `{"BS":["YQ==","Yg=="]}`, `{"L":[]}`, `{"L":[{"NULL":true}]}`, `{"M":{}}`, `{"M":{"a":{"BOOL":false}}}`,
+	}
+	same := map[string]string{ // other ways to write one
+		`{"N":"1"}`: `{"N":"1.0"}`, `{"N":"0"}`: `{"N":"-0"}`, `{"SS":["a","b"]}`: `{"SS":["b","a"]}`,
+		`{"NS":["1","2"]}`: `{"NS":["2","10e-1"]}`, `{"BS":["YQ==","Yg=="]}`: `{"BS":["Yg==","YQ=="]}`,
+	}
+	decode := func(raw string) value {
+		v, err := decodeValue(json.RawMessage(raw), 1)
+		if err != nil {
+			t.Fatalf("decodeValue(%s): %v", raw, err)
+		}
+		return v
+	}
+	all := decode(`{"L":[` + strings.Join(elements, ",") + `]}`)
+	for i, element := range elements {
+		v := decode(element)
+		if !all.contains(v) || same[element] != "" && !all.contains(decode(same[element])) {
+			t.Errorf("%v.contains(%s) = false, want true", all, element)
+		}
+		others := listValue(append(append([]value{}, all.list[:i]...), all.list[i+1:]...))
+		if others.contains(v) {
+			t.Errorf("%v.contains(%s) = true, want false", others, element)
+		}
+		for _, set := range []string{`{"SS":["a",""]}`, `{"NS":["1.0","0"]}`, `{"BS":["YQ==",""]}`} {
+			want := v.kind == decode(set).kind.member()
+			if got := decode(set).contains(v); got != want {
+				t.Errorf("%s.contains(%s) = %v, want %v", set, element, got, want)
+			}
+		}
+	}
 }

@@ -3,7 +3,10 @@ package dynamodb
 import (
 	"cmp"
 	"encoding/base64"
+	"maps"
 	"slices"
+	"strconv"
+	"strings"
 )
 
 // kind is the type descriptor of an attribute value.
@@ -160,16 +163,41 @@ func (v value) depth() int {
 	return deepest + 1
 }
 
-// describe writes the value as error messages do: {S:a}.
+// describe writes the value as error messages do: {S:a}. AWS was seen to do so of
+// strings, numbers and binaries; that collections are written as Java writes
+// them is inferred from "Input collection [a, a] contains duplicates".
 func (v value) describe() string {
+	var shown string
 	switch v.kind {
 	case kindNumber:
-		return "{N:" + v.number.String() + "}"
+		shown = v.number.String()
 	case kindBinary:
-		return "{B:" + base64.StdEncoding.EncodeToString([]byte(v.text)) + "}"
+		shown = base64.StdEncoding.EncodeToString([]byte(v.text))
+	case kindBool, kindNull:
+		shown = strconv.FormatBool(v.truth)
+	case kindList:
+		parts := make([]string, len(v.list))
+		for i, e := range v.list {
+			parts[i] = e.describe()
+		}
+		shown = "[" + strings.Join(parts, ", ") + "]"
+	case kindStringSet, kindNumberSet, kindBinarySet:
+		parts := make([]string, len(v.list))
+		for i, e := range v.list {
+			text := e.describe() // {S:a}, without what the set's kind says already
+			parts[i] = text[len("{S:") : len(text)-len("}")]
+		}
+		shown = "[" + strings.Join(parts, ", ") + "]"
+	case kindMap:
+		parts := make([]string, 0, len(v.fields))
+		for _, name := range slices.Sorted(maps.Keys(v.fields)) {
+			parts = append(parts, name+"="+v.fields[name].describe())
+		}
+		shown = "{" + strings.Join(parts, ", ") + "}"
 	default:
-		return "{" + string(v.kind) + ":" + v.text + "}"
+		shown = v.text
 	}
+	return "{" + string(v.kind) + ":" + shown + "}"
 }
 
 // duplicates says whether two elements of a set are the same.
