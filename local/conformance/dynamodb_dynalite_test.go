@@ -69,7 +69,7 @@ func dynaliteFaults() []dynamoFault {
 			return deletes && d.ours.Message == "ReturnValues can only be ALL_OLD or NONE"
 		}},
 		removalMakes(peer),
-		{peer: peer, reason: "it compares what has no order (that AWS refuses it: its own tests of the message, for N, S and B only)", is: func(d dynamoDifference) bool {
+		{peer: peer, reason: "it compares what has no order (API Reference, Condition: LT and its like take String, Number or Binary)", is: func(d dynamoDifference) bool {
 			const unordered = "Incorrect operand type for operator or function; operator or function: "
 			_, operator, ok := strings.Cut(d.ours.Message, unordered)
 			return ok && (operator[0] == '<' || operator[0] == '>' || strings.HasPrefix(operator, "BETWEEN"))
