@@ -19,7 +19,7 @@ func New(c Config) (*Service, error) {
 		return nil, fmt.Errorf("cloudfront: the URL %q is not a scheme and a host alone", c.URL)
 	}
 	s := &Service{
-		base: c.URL, host: u.Host, log: c.Log, transport: newTransport(), signer: newSigner(),
+		base: c.URL, host: u.Host, log: c.Log, transport: newTransport(), signer: newSigner(), keys: c.Keys,
 		groups: make(map[string]map[string]crypto.PublicKey, len(c.KeyGroups)),
 	}
 	if root := c.Distribution.DefaultRootObject; root != "" {
@@ -44,6 +44,12 @@ func New(c Config) (*Service, error) {
 		}
 		s.behaviors = append(s.behaviors, ready)
 	}
+	// Last, so that nothing has to be taken back.
+	if s.keys != nil {
+		if err := s.keys.trust(s.trusted); err != nil {
+			return nil, fmt.Errorf("cloudfront: reading the distribution: %w", err)
+		}
+	}
 	return s, nil
 }
 
@@ -58,8 +64,12 @@ func (s *Service) newBehavior(c Config, b template.Behavior) (*behavior, error) 
 		return nil, fmt.Errorf("it trusts %d key groups, more than %d", len(b.TrustedKeyGroups), maxGroupsPerBehavior)
 	}
 	for _, id := range b.TrustedKeyGroups {
-		if _, ok := s.groups[id]; !ok {
+		switch _, ok := s.groups[id]; {
+		case ok:
+		case s.keys == nil:
 			return nil, fmt.Errorf("the trusted key group %q does not exist", id)
+		default:
+			s.trusted = append(s.trusted, id)
 		}
 	}
 	o, err := originFor(c, b.TargetOriginID)

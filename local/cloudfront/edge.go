@@ -1,7 +1,8 @@
 // Package cloudfront is the edge of the embedded AWS: it answers viewers the
-// way a CloudFront distribution in front of an S3 bucket does.
+// way a CloudFront distribution in front of an S3 bucket does. Beside it
+// [Control] is the API that makes the public keys and key groups it trusts.
 //
-// It verifies signed URLs (canned and custom policies, RSA-2048 and ECDSA
+// The edge verifies signed URLs (canned and custom policies, RSA-2048 and ECDSA
 // P-256, SHA-1 and SHA-256), fetches from the origin with the signature of an
 // origin access control, and applies the response headers policy.
 //
@@ -22,7 +23,7 @@
 //
 // # What is trusted
 //
-// The configuration, and whatever holds a private key of a trusted key group.
+// The configuration, whoever may make control calls, and whatever holds a private key of a trusted key group.
 // Nothing of the request is: a signature stands for exactly the bytes of the
 // URL on the wire, under the scheme and host of Config.URL. CloudFront
 // compares the protocol as well, so the https form of a local http URL does
@@ -47,8 +48,9 @@ import (
 	"airlock/local/template"
 )
 
-// Config says what a [Service] serves. All fields but Log are required;
-// KeyGroups must hold every group that a behavior trusts.
+// Config says what a [Service] serves. All fields but Log are required, and of
+// KeyGroups and Keys one is enough: every group that a behavior trusts must
+// exist in either.
 type Config struct {
 	Distribution template.Distribution
 
@@ -56,8 +58,13 @@ type Config struct {
 	// http://127.0.0.1:9002. Every other Host is refused.
 	URL string
 
-	Origins   map[string]Origin      // by template.Origin.ID
-	KeyGroups map[string][]PublicKey // by key group id
+	Origins map[string]Origin // by template.Origin.ID
+
+	// KeyGroups are groups that no control call made, by id.
+	KeyGroups map[string][]PublicKey
+	// Keys are those that control calls made; nil: there are none. What it
+	// changes is before the edge at once, or after its propagation delay.
+	Keys *Control
 
 	// Log is told of every request once it is over; nil is silence. It may be
 	// called from many goroutines at once.
@@ -90,6 +97,9 @@ type Service struct {
 	transport *http.Transport
 	signer    *v4.Signer
 
+	keys    *Control // nil: none
+	trusted []string // what keys knows that this edge trusts
+
 	mu     sync.RWMutex
 	groups map[string]map[string]crypto.PublicKey // group id, key id
 }
@@ -100,6 +110,14 @@ type behavior struct {
 	keyGroups []string // none: unsigned requests are served
 	origin    *origin
 	headers   *headersPolicy // nil: none
+}
+
+// Close ends the distribution for Config.Keys: its key groups may be deleted
+// then. It must be called at most once, after the last request.
+func (s *Service) Close() {
+	if s.keys != nil {
+		s.keys.release(s.trusted)
+	}
 }
 
 // ServeHTTP answers one viewer request.

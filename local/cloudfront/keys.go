@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // maxKeysPerGroup and maxGroupsPerBehavior are CloudFront's quotas.
@@ -40,7 +41,15 @@ func (s *Service) SetKeyGroup(id string, keys []PublicKey) error {
 }
 
 // lookupKey finds a key by its id in groups, and is nil where there is none.
-func (s *Service) lookupKey(groups []string, id string) crypto.PublicKey {
+func (s *Service) lookupKey(groups []string, id string, now time.Time) crypto.PublicKey {
+	if key := s.givenKey(groups, id); key != nil || s.keys == nil {
+		return key
+	}
+	return s.keys.key(groups, id, now)
+}
+
+// givenKey finds it in the groups that no control call made.
+func (s *Service) givenKey(groups []string, id string) crypto.PublicKey {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for _, group := range groups {
@@ -76,7 +85,8 @@ func parseKeyGroup(id string, keys []PublicKey) (map[string]crypto.PublicKey, er
 // that can create signed URLs and signed cookies").
 func parsePublicKey(text []byte) (crypto.PublicKey, error) {
 	block, rest := pem.Decode(text)
-	if block == nil || block.Type != "PUBLIC KEY" || len(bytes.TrimSpace(rest)) > 0 {
+	if block == nil || block.Type != "PUBLIC KEY" || len(bytes.TrimSpace(rest)) > 0 ||
+		!bytes.HasPrefix(bytes.TrimSpace(text), []byte("-----BEGIN ")) { // Decode skips what is before
 		return nil, errors.New("it is not one PEM block of type PUBLIC KEY")
 	}
 	parsed, err := x509.ParsePKIXPublicKey(block.Bytes)

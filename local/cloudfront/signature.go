@@ -23,7 +23,7 @@ func (s *Service) verify(t target, groups []string, viewer netip.Addr, now time.
 	case t.duplicated != "":
 		return accessDenied
 	}
-	key := s.lookupKey(groups, keyID)
+	key := s.lookupKey(groups, keyID, now)
 	if key == nil {
 		return unknownKey
 	}

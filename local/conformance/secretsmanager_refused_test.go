@@ -37,6 +37,7 @@ func TestSecretsManagerRefusesWhatItLacks(t *testing.T) {
 	answered := map[string]bool{
 		"GetSecretValue": true, "PutSecretValue": true, "DescribeSecret": true,
 		"ListSecrets": true, "ListSecretVersionIds": true, "UpdateSecretVersionStage": true,
+		"RotateSecret": true, "CancelRotateSecret": true,
 	}
 	client := reflect.ValueOf(embeddedSecrets(t, []string{"airlock/refused"}).client)
 	for method, call := range client.Methods() {

@@ -29,6 +29,7 @@ type describeSecretOutput struct {
 	LastChangedDate    timestamp           `json:",omitzero"`
 	LastAccessedDate   timestamp           `json:",omitzero"`
 	VersionIDsToStages map[string][]string `json:"VersionIdsToStages,omitempty"`
+	rotationState
 }
 
 func (s *Service) describeSecret(caller *iam.Principal, in describeSecretInput) (any, error) {
@@ -48,7 +49,7 @@ func (s *Service) describeSecret(caller *iam.Principal, in describeSecretInput) 
 	return describeSecretOutput{
 		ARN: secret.ARN, Name: secret.Name, Description: secret.Description,
 		CreatedDate: timestamp{r.Created}, LastChangedDate: timestamp{r.Changed}, LastAccessedDate: timestamp{r.Accessed},
-		VersionIDsToStages: r.stages(),
+		VersionIDsToStages: r.stages(), rotationState: r.rotationState(),
 	}, nil
 }
 
@@ -65,6 +66,7 @@ type secretEntry struct {
 	LastChangedDate        timestamp           `json:",omitzero"`
 	LastAccessedDate       timestamp           `json:",omitzero"`
 	SecretVersionsToStages map[string][]string `json:",omitempty"`
+	rotationState
 }
 
 // listSecrets lists by name. The service lists by date of creation, which a
@@ -101,7 +103,7 @@ func (s *Service) listSecrets(caller *iam.Principal, in listSecretsInput) (any, 
 		out.SecretList = append(out.SecretList, secretEntry{
 			ARN: secret.ARN, Name: secret.Name, Description: secret.Description,
 			CreatedDate: timestamp{r.Created}, LastChangedDate: timestamp{r.Changed}, LastAccessedDate: timestamp{r.Accessed},
-			SecretVersionsToStages: r.stages(),
+			SecretVersionsToStages: r.stages(), rotationState: r.rotationState(),
 		})
 	}
 	return out, nil

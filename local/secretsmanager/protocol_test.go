@@ -24,7 +24,12 @@ func TestProtocol(t *testing.T) {
 		want                  string
 	}{
 		{"unknown operation", "CreateSecret", `{}`, nil, 400, `{"__type":"UnknownOperationException"}`},
-		{"rotation", "RotateSecret", `{"SecretId":"airlock/key"}`, nil, 400, `{"__type":"UnknownOperationException"}`},
+		{"rotation without a token", "RotateSecret", `{"SecretId":"airlock/key"}`, nil, 400, `{"__type":"InvalidRequestException","Message":"You must provide a ClientRequestToken value. We recommend a UUID-type value."}`},
+		{"a rotation rule in another case", "RotateSecret", `{"SecretId":"airlock/key","RotationRules":{"automaticallyAfterDays":1}}`, nil, 400, `{"__type":"InvalidParameterException","Message":"The parameter automaticallyAfterDays is not supported."}`},
+		{"a rotation rule of another type", "RotateSecret", `{"SecretId":"airlock/key","RotationRules":{"AutomaticallyAfterDays":"1"}}`, nil, 400, `{"__type":"SerializationException","Message":"The parameter AutomaticallyAfterDays is of another type."}`},
+		{"rotation rules that are none", "RotateSecret", `{"SecretId":"airlock/key","RotationRules":[]}`, nil, 400, `{"__type":"SerializationException","Message":"The body is not a JSON object in UTF-8."}`},
+		{"rotation by a partner", "RotateSecret", `{"SecretId":"airlock/key","ExternalSecretRotationRoleArn":"arn"}`, nil, 400, `{"__type":"InvalidParameterException","Message":"The parameter ExternalSecretRotationRoleArn is not supported."}`},
+		{"rotation where no function is", "RotateSecret", `{"SecretId":"airlock/key","ClientRequestToken":"` + tokenA + `"}`, nil, 400, `{"__type":"AccessDeniedException","Message":"Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants access to the principal secretsmanager.amazonaws.com."}`},
 		{"another service's target", "", `{}`, header("X-Amz-Target", "DynamoDB_20120810.GetItem"), 400, `{"__type":"UnknownOperationException"}`},
 		{"another method", "GetSecretValue", `{}`, func(r *http.Request) { r.Method = http.MethodPut }, 404, `{"__type":"UnknownOperationException"}`},
 		{"another path", "GetSecretValue", `{}`, func(r *http.Request) { r.URL.Path = "/x" }, 404, `{"__type":"UnknownOperationException"}`},

@@ -18,8 +18,8 @@ func invalidParameter(format string, args ...any) *refusal {
 	return refuse("InvalidParameterException", format, args...)
 }
 
-func invalidRequest(format string, args ...any) *refusal {
-	return refuse("InvalidRequestException", format, args...)
+func invalidRequest(message string) *refusal {
+	return &refusal{"InvalidRequestException", message}
 }
 
 // noValue says that a secret has no such version, or one that is still empty.

@@ -2,12 +2,22 @@
 // the template, with versions and staging labels, over bbolt.
 //
 // It answers GetSecretValue, PutSecretValue, DescribeSecret, ListSecrets,
-// ListSecretVersionIds and UpdateSecretVersionStage; any other operation,
-// RotateSecret among them, is an UnknownOperationException. Secrets come and go
-// with the template alone: one that leaves it keeps its record, as with
-// DeletionPolicy Retain, but is no longer served. Members that are unknown, or
-// known and not supported (Filters, SortBy, SortOrder, RotationToken), are
-// refused where the real service would ignore a misspelt one.
+// ListSecretVersionIds, UpdateSecretVersionStage, RotateSecret and
+// CancelRotateSecret; any other operation is an UnknownOperationException.
+// Secrets come and go with the template alone: one that leaves it keeps its
+// record, as with DeletionPolicy Retain, but is no longer served. Members that
+// are unknown, or known and not supported (Filters, SortBy, SortOrder,
+// RotationToken), are refused where the real service would ignore a misspelt
+// one.
+//
+// A rotation invokes the secret's function for createSecret, setSecret,
+// testSecret and finishSecret, and stops at the first that fails. It is then
+// made again as a whole, with the same version, after a minute, two, four and
+// so on up to a day, until it succeeds or is cancelled: AWS documents that it
+// retries "the entire rotation process multiple times" and no figures.
+// RotateSecret is refused meanwhile, and brings the next attempt forward.
+// RotateImmediately false makes testSecret alone, once, on an empty version that
+// is removed again. Schedules are days and rate(); cron() is refused.
 //
 // Limits are Secrets Manager's own ("AWS Secrets Manager quotas"): values of
 // 65,536 bytes, 100 versions a secret of which those without a label go when
@@ -16,7 +26,8 @@
 //
 // Trusted are that file and the template; every request is verified and
 // authorised through iam: for secretsmanager:<Operation> on the secret's ARN,
-// ListSecrets on *. No value ever stands in an error or a log.
+// ListSecrets on *. No value ever stands in an error or a log; what a rotation
+// function says when it fails is logged as it came.
 package secretsmanager
 
 import (
@@ -56,6 +67,9 @@ type Config struct {
 	AccountID string
 	// Secrets are all there are.
 	Secrets []template.Secret
+	// Invoke runs a rotation function once; an error is one of the function as
+	// much as one of the invocation. nil: no secret can be rotated.
+	Invoke func(ctx context.Context, functionARN string, payload []byte) error
 }
 
 // Service is Secrets Manager's endpoint. It is safe for concurrent use.
@@ -64,13 +78,15 @@ type Service struct {
 	iam     *iam.Directory
 	region  string
 	secrets []template.Secret // by name
+	invoke  func(ctx context.Context, functionARN string, payload []byte) error
+	woken   map[string]chan struct{} // by the secret's name
 }
 
 // New makes the secrets that are not there yet. A value in the template becomes
 // the first version of a secret that has none; what an operator put later is
 // left alone.
 func New(c Config) (*Service, error) {
-	s := &Service{db: c.DB, iam: c.IAM, region: c.Region}
+	s := &Service{db: c.DB, iam: c.IAM, region: c.Region, invoke: c.Invoke, woken: make(map[string]chan struct{})}
 	for _, secret := range c.Secrets {
 		if err := checkARN(secret, c.Region, c.AccountID); err != nil {
 			return nil, fmt.Errorf("opening the secret %s: %w", secret.LogicalID, err)
@@ -78,6 +94,7 @@ func New(c Config) (*Service, error) {
 	}
 	s.secrets = sortedByName(c.Secrets)
 	for _, secret := range s.secrets {
+		s.woken[secret.Name] = make(chan struct{}, 1)
 		if err := s.create(secret); err != nil {
 			return nil, fmt.Errorf("opening the secret %s: %w", secret.LogicalID, err)
 		}
@@ -136,6 +153,10 @@ func (s *Service) operation(name string) func(*iam.Principal, []byte) (any, erro
 		return decoded(s.listSecretVersionIDs)
 	case "UpdateSecretVersionStage":
 		return decoded(s.updateSecretVersionStage)
+	case "RotateSecret":
+		return decoded(s.rotateSecret)
+	case "CancelRotateSecret":
+		return decoded(s.cancelRotateSecret)
 	default:
 		return nil
 	}

@@ -13,6 +13,7 @@ import (
 const (
 	stageCurrent  = "AWSCURRENT"
 	stagePrevious = "AWSPREVIOUS"
+	stagePending  = "AWSPENDING"
 )
 
 // Quotas and lengths of "AWS Secrets Manager quotas" and the API's model.
@@ -32,6 +33,7 @@ type record struct {
 	Changed  time.Time
 	Accessed time.Time // the day only; zero: never
 	Versions map[string]*version
+	Rotation *rotation `json:",omitempty"` // nil: never configured
 }
 
 // version is one value of a secret. A version without a value is a place that
@@ -49,6 +51,8 @@ type value struct {
 	text   *string
 	binary []byte
 }
+
+func (v *version) has(stage string) bool { return slices.Contains(v.Stages, stage) }
 
 func (v *version) empty() bool { return v.String == nil && v.Binary == nil }
 
@@ -107,6 +111,10 @@ func (r *record) put(id string, w value, stages []string, arn string) error {
 	}
 	for _, stage := range stages {
 		r.attach(stage, id)
+	}
+	if slices.Contains(stages, stageCurrent) {
+		// A value set by hand "is considered a valid rotation" (RotationRulesType).
+		r.reschedule(now)
 	}
 	return nil
 }
