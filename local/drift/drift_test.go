@@ -185,45 +185,36 @@ func TestErrorCodes(t *testing.T) {
 	}
 }
 
-func TestMetrics(t *testing.T) {
-	t.Parallel()
-	var code []string
-	for _, f := range load(t).Functions {
-		code = append(code, find(readFunction(t, f.LogicalID).code, `(?:metric\.(?:Count|Durations)\("|return ")([A-Z]\w+)",? `)...)
-	}
-	code = append(code, find(read(t, "pkg/api/api.go"), `metric\.Count\("(\w+)"`)...)
-	slices.Sort(code)
-	documented := find(read(t, "docs/operations.md"), "(?m)^\\| `([A-Z]\\w+)` \\| `[a-z`, ]+ \\| (?:Count|Milliseconds) \\|")
-	if d := cmp.Diff(slices.Compact(code), documented); d != "" {
-		t.Errorf("metrics (-code +docs/operations.md):\n%s", d)
-	}
-}
-
 // TestPermissions compares what packages say they need with what roles give,
 // leaving out what Lambda itself does with a role: writing logs, reading queues.
 func TestPermissions(t *testing.T) {
 	t.Parallel()
 	const action = `\b((?:s3|dynamodb|secretsmanager|cloudfront):[A-Z]\w+)`
 	for _, f := range load(t).Functions {
-		var got []string
-		for _, policy := range f.Policies {
-			for _, statement := range policy.(map[string]any)["Statement"].([]any) {
-				s := statement.(map[string]any)
-				actions, ok := s["Action"].([]any)
-				if !ok {
-					actions = []any{s["Action"]}
-				}
-				for _, a := range actions {
-					got = append(got, find(a.(string), action)...)
-				}
-			}
-		}
-		slices.Sort(got)
 		want := find(readFunction(t, f.LogicalID).docs, action)
-		if d := cmp.Diff(want, slices.Compact(got)); d != "" {
+		if d := cmp.Diff(want, granted(f, action)); d != "" {
 			t.Errorf("permissions of %s (-package docs +template):\n%s", f.LogicalID, d)
 		}
 	}
+}
+
+// granted are the actions in a function's policies that match pattern, sorted.
+func granted(f template.Function, pattern string) []string {
+	var got []string
+	for _, policy := range f.Policies {
+		for _, statement := range policy.(map[string]any)["Statement"].([]any) {
+			s := statement.(map[string]any)
+			actions, ok := s["Action"].([]any)
+			if !ok {
+				actions = []any{s["Action"]}
+			}
+			for _, a := range actions {
+				got = append(got, find(a.(string), pattern)...)
+			}
+		}
+	}
+	slices.Sort(got)
+	return slices.Compact(got)
 }
 
 // TestCommands finds every make target a document names in the Makefile.

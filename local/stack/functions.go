@@ -53,7 +53,9 @@ func (s *Stack) startLambda(roles map[string]*iam.Principal, binaries map[string
 	}
 	environments := map[string]map[string]string{}
 	for _, f := range s.Template.Functions {
-		config.Functions = append(config.Functions, lambda.Function{Function: f, Bootstrap: binaries[f.LogicalID]})
+		config.Functions = append(config.Functions, lambda.Function{
+			Function: f, Bootstrap: binaries[f.LogicalID], MaxConcurrency: f.ReservedConcurrency,
+		})
 		environments[f.LogicalID] = s.localEnvironment(f)
 	}
 	config.Environment = func(logicalID string) map[string]string { return environments[logicalID] }
@@ -70,6 +72,12 @@ func (s *Stack) localEnvironment(f template.Function) map[string]string {
 		"https://" + s.Template.APIs[0].Host:                  s.Endpoints.API,
 		"https://" + s.Template.Distributions[0].DomainName:   s.Endpoints.CDN,
 		"https://" + s.Template.Buckets[0].RegionalDomainName: s.Endpoints.S3 + "/" + s.Template.Buckets[0].Name,
+	}
+	for _, alias := range s.Template.Distributions[0].Aliases {
+		hosts["https://"+alias] = s.Endpoints.CDN
+	}
+	if domain := s.Template.APIs[0].Domain; domain != nil {
+		hosts["https://"+domain.Name] = s.Endpoints.API
 	}
 	env := map[string]string{}
 	for name, value := range f.Environment {

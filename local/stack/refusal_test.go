@@ -159,7 +159,7 @@ func TestMissingEnvironment(t *testing.T) {
 	source := copyProject(t)
 	template := filepath.Join(source, "template.yaml")
 	edit(t, template, "          SIGNING_KEY_SECRET: !Ref SigningKeySecret\n", "")
-	edit(t, template, "          DELIVERY_BASE_URL: !Sub https://${Distribution.DomainName}\n", "")
+	edit(t, template, "          DELIVERY_BASE_URL: ", "          NO_DELIVERY_BASE_URL: ")
 	edit(t, template, "          UPLOAD_URL_TTL: !Ref UploadUrlTtl\n", "          UPLOAD_URL_TTL: 2h\n")
 	var log logBuffer
 	s := start(t, stack.Options{Source: source, Log: slog.New(slog.NewTextHandler(&log, nil))})

@@ -3,6 +3,7 @@ package template
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -23,6 +24,7 @@ func (l *loader) readDistribution(r *resource, o *object) {
 		o.get("IPV6Enabled").boolean()
 		o.get("PriceClass").oneOf("PriceClass_100", "PriceClass_200", "PriceClass_All")
 
+		l.readReach(&d, o)
 		d.DefaultRootObject = o.get("DefaultRootObject").text()
 		for _, at := range o.get("Origins").required().list() {
 			at.fields(func(o *object) { d.Origins = append(d.Origins, l.origin(o)) })
@@ -48,6 +50,35 @@ func (l *loader) readDistribution(r *resource, o *object) {
 		}
 	})
 	l.stack.Distributions = append(l.stack.Distributions, d)
+}
+
+// readReach reads how viewers come to the distribution on AWS, who is kept away
+// and what is written down of them. The embedded edge has one address for all.
+func (l *loader) readReach(d *Distribution, o *object) {
+	d.Aliases = o.get("Aliases").texts()
+	certificate := o.get("ViewerCertificate")
+	certificate.fields(func(o *object) {
+		arn := o.get("AcmCertificateArn").required()
+		if d.CertificateARN = arn.text(); arn.readable() && !strings.HasPrefix(d.CertificateARN, "arn:aws:acm:us-east-1:") {
+			arn.problem("CloudFront takes certificates of us-east-1 only")
+		}
+		// Addresses of one's own for clients without SNI cost 600 dollars a month.
+		o.get("SslSupportMethod").required().oneOf("sni-only")
+		o.get("MinimumProtocolVersion").required().oneOf("TLSv1.2_2021")
+	})
+	if certificate.present() != (len(d.Aliases) > 0) {
+		o.at.problem("Aliases and ViewerCertificate go together")
+	}
+	acl := o.get("WebACLId")
+	if d.WebACL = acl.text(); acl.readable() && !strings.HasPrefix(d.WebACL, "arn:aws:wafv2:us-east-1:") {
+		acl.problem("CloudFront takes web ACLs of us-east-1 only")
+	}
+	o.get("Logging").fields(func(o *object) {
+		d.LogBucket = o.get("Bucket").required().text()
+		d.LogPrefix = o.get("Prefix").text()
+		// Signed cookies are bearer credentials.
+		o.get("IncludeCookies").required().oneOf("false")
+	})
 }
 
 func (l *loader) origin(o *object) Origin {

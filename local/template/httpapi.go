@@ -34,17 +34,13 @@ func (l *loader) readHTTPAPI(r *resource, o *object) {
 	// How deployment treats warnings, and texts for people.
 	o.get("FailOnWarnings").boolean()
 	o.inconsequential("Name", "Description", "Tags")
-	// One developer is not throttled.
+	// Read, but one developer is not throttled.
 	o.get("DefaultRouteSettings").fields(func(o *object) {
-		o.get("ThrottlingBurstLimit").integer(0, 1<<31-1)
-		o.get("ThrottlingRateLimit").integer(0, 1<<31-1)
+		api.BurstLimit = o.get("ThrottlingBurstLimit").integer(0, 1<<31-1)
+		api.RateLimit = o.get("ThrottlingRateLimit").integer(0, 1<<31-1)
 		o.get("DetailedMetricsEnabled").boolean()
 	})
-	// No access log is written here.
-	o.get("AccessLogSettings").fields(func(o *object) {
-		o.get("DestinationArn").required().text()
-		o.get("Format").required().text()
-	})
+	api.AccessLog = l.accessLog(o.get("AccessLogSettings"))
 	l.parts.apis[api.ID] = defaults
 	l.stack.APIs = append(l.stack.APIs, api)
 }

@@ -150,15 +150,21 @@ func (l *loader) readOutputs(at cursor) {
 	})
 }
 
+var (
+	stackName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,127}$`)
+	region    = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
+	accountID = regexp.MustCompile(`^[0-9]{12}$`)
+)
+
 func (o Options) check() error {
 	switch {
-	case !regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,127}$`).MatchString(o.StackName):
+	case !stackName.MatchString(o.StackName):
 		return fmt.Errorf("stack name %q: must be 1 to 128 letters, digits and hyphens, a letter first", o.StackName)
-	case !regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`).MatchString(o.Region):
+	case !region.MatchString(o.Region):
 		return fmt.Errorf("region %q: must look like us-east-1", o.Region)
 	case strings.HasPrefix(o.Region, "cn-"), strings.HasPrefix(o.Region, "us-gov-"), strings.Contains(o.Region, "-iso"):
 		return fmt.Errorf("region %q: only the aws partition is known", o.Region)
-	case !regexp.MustCompile(`^[0-9]{12}$`).MatchString(o.AccountID):
+	case !accountID.MatchString(o.AccountID):
 		return fmt.Errorf("account id %q: must be 12 digits", o.AccountID)
 	}
 	return nil

@@ -17,6 +17,8 @@ type Stack struct {
 	Tables        []Table
 	Secrets       []Secret
 	Distributions []Distribution
+	Alarms        []Alarm
+	Dashboards    []Dashboard
 
 	// Outputs holds the resolved Outputs section.
 	Outputs map[string]string
@@ -24,12 +26,15 @@ type Stack struct {
 
 // Function is an AWS::Serverless::Function with Globals merged in.
 type Function struct {
-	LogicalID   string
-	Name        string // physical name
-	ARN         string
-	Timeout     time.Duration
-	MemoryMB    int
-	Environment map[string]string
+	LogicalID string
+	Name      string // physical name
+	ARN       string
+	Timeout   time.Duration
+	MemoryMB  int
+	// ReservedConcurrency is kept for the function alone, and its limit; 0: none.
+	ReservedConcurrency int
+	Tracing             string // PassThrough or Active
+	Environment         map[string]string
 
 	// Policies are the documents of the role's inline policies, resolved, as
 	// decoded JSON (map[string]any). iam.ParsePolicy reads them.
@@ -65,6 +70,23 @@ type HTTPAPI struct {
 	Host        string // {id}.execute-api.{region}.amazonaws.com
 	Authorizers []JWTAuthorizer
 	CORS        *APICORS // nil: none
+	// RateLimit and BurstLimit throttle each route: requests a second, and at once.
+	RateLimit, BurstLimit int
+	AccessLog             *AccessLog // nil: none
+	Domain                *APIDomain // nil: only Host
+}
+
+// AccessLog is HttpApi.AccessLogSettings.
+type AccessLog struct {
+	LogGroupARN string
+	Fields      map[string]string // of a line: $context variables by name
+}
+
+// APIDomain is an AWS::ApiGatewayV2::DomainName that an ApiMapping gives to an API.
+type APIDomain struct {
+	LogicalID      string
+	Name           string // api.example.com
+	CertificateARN string
 }
 
 // JWTAuthorizer is one entry of HttpApi.Auth.Authorizers.
@@ -170,9 +192,15 @@ type Distribution struct {
 	ID         string // what !Ref gives
 	ARN        string
 	DomainName string // d….cloudfront.net
-	Origins    []Origin
-	Default    Behavior
-	Behaviors  []Behavior // CacheBehaviors, in order
+	// Aliases are domains of one's own, under the certificate.
+	Aliases        []string
+	CertificateARN string
+	WebACL         string // ARN; "": none
+	LogBucket      string // its domain name; "": no logs
+	LogPrefix      string
+	Origins        []Origin
+	Default        Behavior
+	Behaviors      []Behavior // CacheBehaviors, in order
 	// ErrorCachingMinTTL by status code; a code left out is cached 10 s.
 	ErrorCachingMinTTL map[int]time.Duration
 	DefaultRootObject  string
@@ -225,4 +253,47 @@ type ResponseCORS struct {
 	AllowCredentials bool
 	MaxAge           time.Duration
 	Override         bool
+}
+
+// Metric is one of CloudWatch's, by the one dimension it has here.
+type Metric struct {
+	Namespace string
+	Name      string
+	Dimension string // QueueName, FunctionName, ApiId
+	Of        string // the dimension's value
+}
+
+// Alarm is an AWS::CloudWatch::Alarm: in DatapointsToAlarm of EvaluationPeriods
+// the Statistic was greater than Threshold. Missing data is not breaching.
+type Alarm struct {
+	LogicalID         string
+	Name              string
+	Description       string
+	Metric            Metric
+	Statistic         string
+	Period            time.Duration
+	EvaluationPeriods int
+	DatapointsToAlarm int
+	Threshold         int
+	Actions           []string // ARNs of topics
+	OKActions         []string
+}
+
+// Dashboard is an AWS::CloudWatch::Dashboard.
+type Dashboard struct {
+	LogicalID string
+	Name      string
+	Graphs    []Graph
+}
+
+// Graph is one widget of a dashboard.
+type Graph struct {
+	Title string
+	Lines []Line
+}
+
+// Line is a metric and the statistic drawn of it.
+type Line struct {
+	Metric    Metric
+	Statistic string
 }

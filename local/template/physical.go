@@ -76,24 +76,34 @@ func (l *loader) newName(r *resource) (string, error) {
 	return name, nil
 }
 
+var (
+	plainName  = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+	bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]+[a-z0-9]$`) // dots are legal, and break TLS
+	tableName  = regexp.MustCompile(`^[A-Za-z0-9_.-]{3,}$`)
+	secretName = regexp.MustCompile(`^[A-Za-z0-9/_+=.@-]+$`)
+	groupName  = regexp.MustCompile(`^[A-Za-z0-9/_.#-]+$`)
+	domainName = regexp.MustCompile(`^[a-z0-9.-]+$`)
+)
+
 // namesOf gives the length and form of names that a service takes.
 func namesOf(typ string) (limit int, pattern *regexp.Regexp) {
-	expression := `^[A-Za-z0-9_-]+$`
 	switch typ {
 	case "AWS::S3::Bucket":
-		limit, expression = 63, `^[a-z0-9][a-z0-9-]+[a-z0-9]$` // dots are legal, and break TLS
+		return 63, bucketName
 	case "AWS::SQS::Queue":
-		limit = 80
+		return 80, plainName
 	case "AWS::DynamoDB::Table":
-		limit, expression = 255, `^[A-Za-z0-9_.-]{3,}$`
+		return 255, tableName
 	case "AWS::SecretsManager::Secret":
-		limit, expression = 505, `^[A-Za-z0-9/_+=.@-]+$`
+		return 505, secretName
+	case "AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard":
+		return 255, plainName
+	case "AWS::ApiGatewayV2::DomainName":
+		return 253, domainName
 	case "AWS::Logs::LogGroup":
-		limit, expression = 512, `^[A-Za-z0-9/_.#-]+$`
-	default: // functions, roles
-		limit = 64
+		return 512, groupName
 	}
-	return limit, regexp.MustCompile(expression)
+	return 64, plainName // functions, roles
 }
 
 // attributeOf is what Ref ("") or GetAtt give for r (AWS CloudFormation
@@ -127,7 +137,7 @@ func (l *loader) attributes(r *resource) (map[string]string, error) {
 	case "AWS::CloudFront::CachePolicy", "AWS::CloudFront::ResponseHeadersPolicy":
 		id := l.policyID(r)
 		return map[string]string{"": id, "Id": id}, nil
-	case "AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy":
+	case "AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::ApiGatewayV2::ApiMapping":
 		return nil, nil
 	}
 	name, err := l.physicalName(r)
@@ -143,6 +153,16 @@ func (l *loader) attributes(r *resource) (map[string]string, error) {
 			"Arn":    "arn:aws:iam::" + l.options.AccountID + ":role/" + name,
 			"RoleId": "AROA" + l.token(upper+digit, 17, r.id),
 		}, nil
+	case "AWS::ApiGatewayV2::DomainName":
+		return map[string]string{
+			"": name, "DomainName": name,
+			"RegionalDomainName":   "d-" + l.token(lower+digit, 10, r.id) + ".execute-api." + l.options.Region + ".amazonaws.com",
+			"RegionalHostedZoneId": "Z" + l.token(upper+digit, 13, r.id),
+		}, nil
+	case "AWS::CloudWatch::Dashboard":
+		return map[string]string{"": name}, nil
+	case "AWS::CloudWatch::Alarm":
+		return map[string]string{"": name, "Arn": l.arn("cloudwatch", "alarm:"+name)}, nil
 	case "AWS::Logs::LogGroup":
 		return map[string]string{"": name, "Arn": l.arn("logs", "log-group:"+name+":*")}, nil
 	case "AWS::S3::Bucket":

@@ -23,11 +23,12 @@ func base() map[string]string {
 }
 
 const (
-	trust      = `{ Version: 2012-10-17, Statement: [{ Effect: Allow, Principal: { Service: lambda.amazonaws.com }, Action: "sts:AssumeRole" }] }`
-	authorizer = `{ JwtConfiguration: { issuer: "https://i.example", audience: [a] } }`
-	control    = `{ Name: n, OriginAccessControlOriginType: s3, SigningBehavior: always, SigningProtocol: sigv4 }`
-	origin     = `{ Id: b, DomainName: !GetAtt Bucket.RegionalDomainName, OriginAccessControlId: !Ref Control, S3OriginConfig: {} }`
-	behavior   = `TargetOriginId: b, ViewerProtocolPolicy: https-only, CachePolicyId: !Ref Cache`
+	trust       = `{ Version: 2012-10-17, Statement: [{ Effect: Allow, Principal: { Service: lambda.amazonaws.com }, Action: "sts:AssumeRole" }] }`
+	authorizer  = `{ JwtConfiguration: { issuer: "https://i.example", audience: [a] } }`
+	control     = `{ Name: n, OriginAccessControlOriginType: s3, SigningBehavior: always, SigningProtocol: sigv4 }`
+	origin      = `{ Id: b, DomainName: !GetAtt Bucket.RegionalDomainName, OriginAccessControlId: !Ref Control, S3OriginConfig: {} }`
+	certificate = `{ AcmCertificateArn: "arn:aws:acm:us-east-1:123456789012:certificate/c", SslSupportMethod: sni-only, MinimumProtocolVersion: TLSv1.2_2021 }`
+	behavior    = `TargetOriginId: b, ViewerProtocolPolicy: https-only, CachePolicyId: !Ref Cache`
 )
 
 func cache(query, headers, cookies string) string {
@@ -121,7 +122,8 @@ func TestRefused(t *testing.T) {
 		// Functions.
 		{"F", `{ Type: AWS::Serverless::Function }`, "F.Metadata: required"},
 		{"F", `{ Type: AWS::Serverless::Function, Metadata: { BuildMethod: go1.x } }`, "F.Metadata.BuildMethod: "},
-		{"F", function("ReservedConcurrentExecutions: 1"), "F.ReservedConcurrentExecutions: not known"},
+		{"F", function("ReservedConcurrentExecutions: 0"), "F.ReservedConcurrentExecutions: "},
+		{"F", function("Tracing: Disabled"), "F.Tracing: "},
 		{"F", function("Policies: []"), "F.Policies: not known"},
 		{"F", function("Timeout: 901"), "F.Timeout: "},
 		{"F", function("Timeout: 1.5"), "F.Timeout: "},
@@ -215,7 +217,13 @@ func TestRefused(t *testing.T) {
 		{"L", `{ Type: AWS::Logs::LogGroup, Properties: { RetentionInDays: 2 } }`, "L.RetentionInDays: "},
 
 		// CloudFront.
-		{"D", distribution(origin, behavior, "Aliases: [a.example]"), "D.DistributionConfig.Aliases: not known"},
+		{"D", distribution(origin, behavior, "Aliases: [a.example]"), "Aliases and ViewerCertificate go together"},
+		{"D", distribution(origin, behavior, "ViewerCertificate: "+certificate), "Aliases and ViewerCertificate go together"},
+		{"D", distribution(origin, behavior, "Aliases: [a.example], ViewerCertificate: "+strings.Replace(certificate, "us-east-1", "eu-central-1", 1)), "certificates of us-east-1 only"},
+		{"D", distribution(origin, behavior, "Aliases: [a.example], ViewerCertificate: "+strings.Replace(certificate, "TLSv1.2_2021", "TLSv1", 1)), "MinimumProtocolVersion: "},
+		{"D", distribution(origin, behavior, "Aliases: [a.example], ViewerCertificate: "+strings.Replace(certificate, "sni-only", "vip", 1)), "SslSupportMethod: "},
+		{"D", distribution(origin, behavior, "WebACLId: 'arn:aws:wafv2:eu-central-1:123456789012:regional/webacl/a/1'"), "web ACLs of us-east-1 only"},
+		{"D", distribution(origin, behavior, "Logging: { Bucket: b.s3.amazonaws.com, IncludeCookies: true }"), "IncludeCookies: "},
 		{"D", distribution(strings.Replace(origin, "S3OriginConfig: {}", "S3OriginConfig: { OriginAccessIdentity: x }", 1), behavior, ""), "OriginAccessIdentity: "},
 		{"D", distribution(strings.Replace(origin, "!GetAtt Bucket.RegionalDomainName", "!GetAtt Bucket.DomainName", 1), behavior, ""), "must be the RegionalDomainName"},
 		{"D", distribution(strings.Replace(origin, "!Ref Control", "x", 1), behavior, ""), "OriginAccessControlId: must be"},

@@ -150,6 +150,15 @@ func (c *call) reference(name string) *node {
 		copied.line = c.n.line
 		return &copied
 	}
+	// SAM's own reference to the stage it makes, which an HTTP API has one of.
+	if id, ok := strings.CutSuffix(name, ".Stage"); ok {
+		if r := c.byID[id]; r != nil && r.serverless() == "HttpApi" {
+			if v := c.attribute(id, ""); v.kind == kindBroken {
+				return v
+			}
+			return textNode(c.n.line, "$default")
+		}
+	}
 	return c.attribute(name, "")
 }
 

@@ -49,6 +49,10 @@ func typeNamed(name string) (resourceType, bool) {
 		return resourceType{1, "FunctionName", (*loader).readFunction}, true
 	case "AWS::Serverless::HttpApi":
 		return resourceType{0, "", (*loader).readHTTPAPI}, true
+	case "AWS::ApiGatewayV2::DomainName":
+		return resourceType{0, "DomainName", (*loader).readAPIDomain}, true
+	case "AWS::ApiGatewayV2::ApiMapping":
+		return resourceType{2, "", (*loader).readAPIMapping}, true
 	case "AWS::IAM::Role":
 		return resourceType{0, "RoleName", (*loader).readRole}, true
 	case "AWS::Logs::LogGroup":
@@ -65,6 +69,10 @@ func typeNamed(name string) (resourceType, bool) {
 		return resourceType{1, "TableName", (*loader).readTable}, true
 	case "AWS::SecretsManager::Secret":
 		return resourceType{1, "Name", (*loader).readSecret}, true
+	case "AWS::CloudWatch::Alarm":
+		return resourceType{2, "AlarmName", (*loader).readAlarm}, true
+	case "AWS::CloudWatch::Dashboard":
+		return resourceType{2, "DashboardName", (*loader).readDashboard}, true
 	case "AWS::CloudFront::Distribution":
 		return resourceType{1, "", (*loader).readDistribution}, true
 	case "AWS::CloudFront::OriginAccessControl":
@@ -81,6 +89,7 @@ func typeNamed(name string) (resourceType, bool) {
 type parts struct {
 	policiesOfRole  map[string][]any                  // by ARN
 	apis            map[string]apiDefaults            // by id
+	apiDomains      map[string]*APIDomain             // by name
 	cachePolicies   map[string]CachePolicy            // by id
 	responseHeaders map[string]*ResponseHeadersPolicy // by id
 	accessControls  map[string]bool                   // by id
@@ -93,6 +102,7 @@ func newParts() parts {
 	return parts{
 		policiesOfRole:  map[string][]any{},
 		apis:            map[string]apiDefaults{},
+		apiDomains:      map[string]*APIDomain{},
 		cachePolicies:   map[string]CachePolicy{},
 		responseHeaders: map[string]*ResponseHeadersPolicy{},
 		accessControls:  map[string]bool{},

@@ -24,7 +24,7 @@ func (l *loader) readGlobals(at cursor) {
 			// nor FunctionName can stand there.
 			for _, key := range []string{
 				"Runtime", "Handler", "Architectures", "CodeUri", "Timeout", "MemorySize",
-				"Environment", "LoggingConfig", "Description", "Tags",
+				"Environment", "LoggingConfig", "Tracing", "Description", "Tags",
 			} {
 				o.get(key)
 			}
@@ -83,12 +83,14 @@ func literal(at cursor, keys ...string) {
 
 func (l *loader) readFunction(r *resource, o *object) {
 	f := Function{
-		LogicalID: r.id,
-		Name:      l.attributeText(r, ""),
-		ARN:       l.attributeText(r, "Arn"),
-		Timeout:   or(o.get("Timeout"), 3*time.Second, func(c cursor) time.Duration { return c.seconds(1, 900) }),
-		MemoryMB:  or(o.get("MemorySize"), 128, func(c cursor) int { return c.integer(128, 10240) }),
-		RoleARN:   o.get("Role").required().text(),
+		LogicalID:           r.id,
+		Name:                l.attributeText(r, ""),
+		ARN:                 l.attributeText(r, "Arn"),
+		Timeout:             or(o.get("Timeout"), 3*time.Second, func(c cursor) time.Duration { return c.seconds(1, 900) }),
+		MemoryMB:            or(o.get("MemorySize"), 128, func(c cursor) int { return c.integer(128, 10240) }),
+		RoleARN:             o.get("Role").required().text(),
+		ReservedConcurrency: or(o.get("ReservedConcurrentExecutions"), 0, func(c cursor) int { return c.integer(1, 1000) }),
+		Tracing:             or(o.get("Tracing"), "PassThrough", func(c cursor) string { return c.oneOf("PassThrough", "Active") }),
 	}
 	// How it is built and run on Lambda; here it is built for this machine.
 	o.get("Runtime").required().oneOf("provided.al2023")

@@ -17,6 +17,7 @@ const (
 	S3             = "S3"
 	DynamoDB       = "DYNAMODB"
 	SecretsManager = "SECRETS_MANAGER"
+	CloudFront     = "CLOUDFRONT"
 )
 
 // AWS returns the configuration of one service's client, from what Lambda puts
