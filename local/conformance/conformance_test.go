@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"go.etcd.io/bbolt"
 )
 
 // here is absolute: a running stack changes the working directory.
@@ -48,6 +50,21 @@ func needPython(t *testing.T) {
 	if pythonModules() != nil {
 		missing(t, "python3 with moto[server] and boto3 (pip install -r local/conformance/requirements.txt)")
 	}
+}
+
+// openDatabase opens an empty one for an embedded service.
+func openDatabase(t *testing.T) *bbolt.DB {
+	t.Helper()
+	db, err := bbolt.Open(filepath.Join(t.TempDir(), "db"), 0o600, &bbolt.Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
 }
 
 // serve starts a peer that listens on the port it is given as its last argument,

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +18,6 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
-	"go.etcd.io/bbolt"
 
 	"airlock/local/dynamodb"
 	"airlock/local/iam"
@@ -95,18 +93,9 @@ func dialDynamo(endpoint string, c iam.Credentials) *dynamoPeer {
 
 func embeddedDynamo(t *testing.T) *dynamoPeer {
 	t.Helper()
-	db, err := bbolt.Open(filepath.Join(t.TempDir(), "db"), 0o600, &bbolt.Options{NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
 	directory := iam.NewDirectory()
 	service, err := dynamodb.New(dynamodb.Config{
-		DB: db, IAM: directory, Region: dynamoRegion, AccountID: "123456789012", Tables: dynamoTables(),
+		DB: openDatabase(t), IAM: directory, Region: dynamoRegion, AccountID: "123456789012", Tables: dynamoTables(),
 	})
 	if err != nil {
 		t.Fatal(err)

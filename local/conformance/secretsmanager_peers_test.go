@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http/httptest"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -14,7 +13,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	sdk "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/smithy-go"
-	"go.etcd.io/bbolt"
 
 	"airlock/local/iam"
 	"airlock/local/secretsmanager"
@@ -39,17 +37,8 @@ func secretsClient(endpoint string, c iam.Credentials) *sdk.Client {
 // makes them.
 func embeddedSecrets(t *testing.T, names []string) secretsPeer {
 	t.Helper()
-	db, err := bbolt.Open(filepath.Join(t.TempDir(), "db"), 0o600, &bbolt.Options{NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
 	peer := secretsPeer{arns: make(map[string]string)}
-	c := secretsmanager.Config{DB: db, IAM: iam.NewDirectory(), Region: "eu-central-1", AccountID: "123456789012"}
+	c := secretsmanager.Config{DB: openDatabase(t), IAM: iam.NewDirectory(), Region: "eu-central-1", AccountID: "123456789012"}
 	for i, name := range names {
 		peer.arns[name] = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:" + name + "-a1B2c3"
 		c.Secrets = append(c.Secrets, template.Secret{LogicalID: fmt.Sprint("Secret", i), Name: name, ARN: peer.arns[name]})

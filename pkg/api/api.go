@@ -20,10 +20,10 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"airlock/pkg/lambdaenv"
 	"airlock/pkg/metric"
 )
 
@@ -121,9 +121,7 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	}
 	requestID := e.RequestContext.RequestID
 	if requestID == "" {
-		if lc, ok := lambdacontext.FromContext(ctx); ok {
-			requestID = lc.AwsRequestID
-		}
+		requestID = lambdaenv.RequestID(ctx)
 	}
 	status, answer, err := h.serve(ctx, &e)
 	if err == nil {

@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"airlock/pkg/bucketevent"
+	"airlock/pkg/lambdaenv"
 	"airlock/pkg/metric"
 	"airlock/pkg/objectkey"
 )
@@ -188,9 +188,5 @@ func recordAttrs(ctx context.Context, change bucketevent.Change) []slog.Attr {
 }
 
 func requestAttr(ctx context.Context) slog.Attr {
-	var id string
-	if lc, ok := lambdacontext.FromContext(ctx); ok {
-		id = lc.AwsRequestID
-	}
-	return slog.String("requestId", id)
+	return slog.String("requestId", lambdaenv.RequestID(ctx))
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	transport "github.com/aws/smithy-go/endpoints"
 )
 
 // connectTimeout is well within the ten seconds that Lambda gives a container to
@@ -31,22 +30,23 @@ func (c *Catalog) Connect(ctx context.Context) {
 		e, err := d.EndpointResolverV2.ResolveEndpoint(ctx, dynamodb.EndpointParameters{
 			Region: &d.Region, Endpoint: d.BaseEndpoint,
 		}.WithDefaults())
-		c.head(ctx, d.HTTPClient, e, err)
+		if err == nil {
+			connect(ctx, d.HTTPClient, e.URI.String())
+		}
 	})
 	wg.Go(func() {
 		e, err := o.EndpointResolverV2.ResolveEndpoint(ctx, s3.EndpointParameters{
 			Bucket: &c.bucket, Region: &o.Region, Endpoint: o.BaseEndpoint, ForcePathStyle: &o.UsePathStyle,
 		}.WithDefaults())
-		c.head(ctx, o.HTTPClient, e, err)
+		if err == nil {
+			connect(ctx, o.HTTPClient, e.URI.String())
+		}
 	})
 	wg.Wait()
 }
 
-func (c *Catalog) head(ctx context.Context, client aws.HTTPClient, e transport.Endpoint, err error) {
-	if err != nil {
-		return
-	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodHead, e.URI.String(), http.NoBody)
+func connect(ctx context.Context, client aws.HTTPClient, url string) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodHead, url, http.NoBody)
 	if err != nil {
 		return
 	}

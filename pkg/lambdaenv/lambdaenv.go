@@ -7,7 +7,7 @@
 //	if err := env.Err(); err != nil { … }
 //
 // It also makes the [aws.Config] of the container, from the variables Lambda
-// itself sets ([Env.AWS]).
+// itself sets ([Env.AWS]), and tells a request's id ([RequestID]).
 package lambdaenv
 
 import (

@@ -47,7 +47,6 @@ import (
 	"regexp"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
@@ -152,7 +151,7 @@ func (e *FailedError) Unwrap() error { return e.err }
 // outcome goes to CloudFormation instead, and the error says only that it could
 // not be told.
 func (h *Handler) HandleEvent(ctx context.Context, payload []byte) ([]byte, error) {
-	log := h.Log.With(slog.String("requestId", requestID(ctx)))
+	log := h.Log.With(slog.String("requestId", lambdaenv.RequestID(ctx)))
 	e, err := decode(payload)
 	if err == nil {
 		log = log.With(slog.String("event", e.name()))
@@ -174,13 +173,6 @@ func (h *Handler) HandleEvent(ctx context.Context, payload []byte) ([]byte, erro
 	}
 	log.LogAttrs(ctx, slog.LevelInfo, "done")
 	return []byte("{}"), nil
-}
-
-func requestID(ctx context.Context) string {
-	if lc, ok := lambdacontext.FromContext(ctx); ok {
-		return lc.AwsRequestID
-	}
-	return ""
 }
 
 // wallNow is the time without Go's monotonic reading, in the precision of the
