@@ -24,11 +24,11 @@ import (
 func setenv(t *testing.T, endpoint string) {
 	t.Helper()
 	for name, value := range map[string]string{
-		"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "", "AWS_CREDENTIAL_EXPIRATION": "",
+		"AWS_REGION": "eu-central-1", "AWS_DEFAULT_REGION": "", "AWS_CREDENTIAL_EXPIRATION": "",
 		"AWS_ACCESS_KEY_ID": "ASIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example", "AWS_SESSION_TOKEN": "token",
 		"AWS_ENDPOINT_URL": "", "AWS_ENDPOINT_URL_CLOUDFRONT": endpoint, "AWS_ENDPOINT_URL_SECRETS_MANAGER": endpoint,
-		"SIGNING_KEY_SECRET": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:airlock-SigningKeySecret-AbCdEf",
-		"KEY_NAME_PREFIX":    "airlock-eu-west-1", "KEY_ALGORITHM": "", "SIGNED_URL_MAX_TTL": "", "SIGNING_KEY_CACHE_TTL": "",
+		"SIGNING_KEY_SECRET": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:airlock-SigningKeySecret-PcyGft",
+		"KEY_NAME_PREFIX":    "airlock-eu-central-1", "KEY_ALGORITHM": "", "SIGNED_URL_MAX_TTL": "", "SIGNING_KEY_CACHE_TTL": "",
 	} {
 		t.Setenv(name, value)
 	}
@@ -50,7 +50,7 @@ func (f *fakeAWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	if r.URL.Path == "/cloudformation" {
+	if r.URL.Path == "/answers/sample" {
 		var told struct{ Status, Reason string }
 		if err := json.Unmarshal(body, &told); err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
@@ -113,7 +113,7 @@ func TestSamples(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			event = []byte(strings.Replace(string(event), "http://localhost:8090", server.URL, 1))
+			event = []byte(strings.Replace(string(event), "http://127.0.0.1:4608", server.URL, 1))
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			answer, err := raw(handler.HandleEvent).Invoke(ctx, event)

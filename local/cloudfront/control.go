@@ -31,6 +31,9 @@ type ControlConfig struct {
 	DB *bbolt.DB
 	// IAM knows the callers.
 	IAM *iam.Directory
+	// Region is one more that requests may be signed for: SDKs know that CloudFront
+	// is in us-east-1 only as long as they are sent to no endpoint of one's own.
+	Region string
 	// PropagationDelay is how long after UpdateKeyGroup the edge still sees the
 	// keys of before, and how long keys taken out stay in use. 0: not at all. A
 	// new group is seen at once, as a distribution that names it is new, too.
@@ -57,6 +60,7 @@ type ControlConfig struct {
 type Control struct {
 	db    *bbolt.DB
 	iam   *iam.Directory
+	home  string // Config.Region
 	delay time.Duration
 
 	mu      sync.Mutex
@@ -79,7 +83,7 @@ func NewControl(c ControlConfig) (*Control, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cloudfront: opening the store of keys: %w", err)
 	}
-	return &Control{db: c.DB, iam: c.IAM, delay: c.PropagationDelay, trusted: make(map[string]int)}, nil
+	return &Control{db: c.DB, iam: c.IAM, home: c.Region, delay: c.PropagationDelay, trusted: make(map[string]int)}, nil
 }
 
 // call is a request that has been let in.
@@ -184,7 +188,11 @@ func (c *Control) answer(w http.ResponseWriter, r *http.Request) (answer reply, 
 			r.Method + " " + r.URL.Path + " is no operation on public keys or key groups, which are all that is known here.",
 		}
 	}
-	caller, err := c.iam.Authenticate(r, body, controlRegion, controlService)
+	region := controlRegion
+	if c.home != "" && strings.Contains(r.Header.Get("Authorization"), "/"+c.home+"/"+controlService+"/") {
+		region = c.home
+	}
+	caller, err := c.iam.Authenticate(r, body, region, controlService)
 	if err != nil {
 		return reply{}, err
 	}

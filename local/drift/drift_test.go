@@ -33,7 +33,7 @@ func load(t *testing.T) *template.Stack {
 	t.Helper()
 	s, err := template.Load(filepath.Join(root, "template.yaml"), template.Options{
 		StackName: "airlock", Region: "eu-central-1", AccountID: "123456789012",
-		Parameters: map[string]string{"Issuer": "https://issuer.example.com", "Audience": "a", "KeyGroupId": "k"},
+		Parameters: map[string]string{"Issuer": "https://issuer.example.com", "Audience": "a"},
 	})
 	if err != nil {
 		t.Fatal(err)

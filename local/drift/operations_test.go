@@ -164,7 +164,7 @@ func TestTracing(t *testing.T) {
 	for _, tracing := range []string{"PassThrough", "Active"} {
 		stack, err := template.Load(filepath.Join(root, "template.yaml"), template.Options{
 			StackName: "airlock", Region: "eu-central-1", AccountID: "123456789012",
-			Parameters: map[string]string{"Issuer": "https://issuer.example.com", "Audience": "a", "KeyGroupId": "k", "Tracing": tracing},
+			Parameters: map[string]string{"Issuer": "https://issuer.example.com", "Audience": "a", "Tracing": tracing},
 		})
 		if err != nil {
 			t.Fatal(err)

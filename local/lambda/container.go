@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/google/uuid"
+
 	"airlock/local/iam"
 )
 
@@ -53,7 +55,7 @@ type container struct {
 
 func (s *Service) newContainer(f *function) *container {
 	return &container{
-		id:     newUUID(),
+		id:     uuid.NewString(),
 		fn:     f,
 		s:      s,
 		born:   time.Now(),

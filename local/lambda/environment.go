@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 const apiVersion = "2018-06-01" // of the Runtime API
@@ -30,7 +32,7 @@ func (c *container) reserved() map[string]string {
 		"AWS_LAMBDA_INITIALIZATION_TYPE":  "on-demand",
 		"AWS_LAMBDA_LOG_GROUP_NAME":       "/aws/lambda/" + c.fn.Name,
 		"AWS_LAMBDA_LOG_STREAM_NAME": c.born.UTC().Format("2006/01/02") + "/[" + version + "]" +
-			strings.ReplaceAll(newUUID(), "-", ""),
+			strings.ReplaceAll(uuid.NewString(), "-", ""),
 		"AWS_LAMBDA_RUNTIME_API": c.s.address + "/" + c.id,
 		"LAMBDA_TASK_ROOT":       filepath.Dir(c.fn.Bootstrap),
 		"LAMBDA_RUNTIME_DIR":     "/var/runtime",

@@ -3,12 +3,13 @@ package lambda
 import (
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Payload limits, "Lambda quotas". AWS lets an answer be 100 bytes longer than
@@ -43,7 +44,7 @@ func newInvocation(payload []byte) *invocation {
 		payload = []byte("{}")
 	}
 	return &invocation{
-		id:       newUUID(),
+		id:       uuid.NewString(),
 		traceID:  newTraceID(time.Now()),
 		payload:  payload,
 		fetched:  make(chan struct{}),
@@ -185,16 +186,6 @@ func tooLarge(limit int) *Error {
 		"RequestTooLargeException", http.StatusRequestEntityTooLarge,
 		fmt.Sprintf("Request must be smaller than %d bytes for the InvokeFunction operation", limit),
 	}
-}
-
-// newUUID is a random (version 4) UUID.
-func newUUID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails since Go 1.24: it ends the process instead
-	b[6] = b[6]&0x0f | 0x40
-	b[8] = b[8]&0x3f | 0x80
-	h := hex.EncodeToString(b[:])
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }
 
 // newTraceID is a tracing header as X-Ray documents it; nothing is sampled.

@@ -58,7 +58,7 @@ func newTarget(b *testing.B, logicalID, event, want string, a aws) target {
 	b.Helper()
 	s, err := template.Load(filepath.Join(root, "template.yaml"), template.Options{
 		StackName: "airlock", Region: "eu-west-1", AccountID: "123456789012",
-		Parameters: map[string]string{"Issuer": "https://issuer.example.com", "Audience": "a", "KeyGroupId": "k"},
+		Parameters: map[string]string{"Issuer": "https://issuer.example.com", "Audience": "a"},
 	})
 	if err != nil {
 		b.Fatal(err)

@@ -3,10 +3,11 @@ package secretsmanager
 import (
 	"fmt"
 	"log/slog"
+
+	"github.com/google/uuid"
 )
 
-// Current is the value labelled AWSCURRENT, for the stack itself: nobody's
-// permission is asked. secretID is a name or an ARN. ok is false if there is no
+// Current is the value labelled AWSCURRENT, without a request. secretID is a name or an ARN. ok is false if there is no
 // such secret, it has no value, or that is binary.
 func (s *Service) Current(secretID string) (text string, ok bool) {
 	secret, ok := s.find(secretID)
@@ -25,9 +26,8 @@ func (s *Service) Current(secretID string) (text string, ok bool) {
 	return *v.String, true
 }
 
-// Put stores a value as PutSecretValue does, and says which version it is. It
-// is for the stack itself: nobody's permission is asked. Each call makes a
-// version of its own.
+// Put stores a value as PutSecretValue does, without a request, in a version of
+// its own, and says which that is.
 func (s *Service) Put(secretID, text string) (versionID string, err error) {
 	secret, ok := s.find(secretID)
 	if !ok {
@@ -36,7 +36,7 @@ func (s *Service) Put(secretID, text string) (versionID string, err error) {
 	if len(text) == 0 || len(text) > maxValueBytes {
 		return "", fmt.Errorf("putting a secret value: it has %d bytes, not 1 to %d", len(text), maxValueBytes)
 	}
-	versionID = newUUID()
+	versionID = uuid.NewString()
 	err = s.change(secret.Name, func(r *record) error {
 		return r.put(versionID, value{text: &text}, []string{stageCurrent}, secret.ARN)
 	})

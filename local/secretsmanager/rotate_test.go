@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"airlock/local/iam"
+	"airlock/local/template"
 )
 
 func TestRotateSecretRefusals(t *testing.T) {
@@ -199,12 +200,13 @@ func TestSchedule(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newRotationStand(t)
-		wanted := Rotation{FunctionARN: functionARN, ScheduleExpression: "rate(90 days)", Duration: "3h"}
-		if err := s.Schedule("x", wanted); err == nil {
+		wanted := template.Rotation{SecretARN: "x", FunctionARN: functionARN, ScheduleExpression: "rate(90 days)", Duration: "3h"}
+		if err := s.Schedule(wanted); err == nil {
 			t.Error("Schedule takes a secret that doesn't exist")
 		}
+		wanted.SecretARN = keyARN
 		for range 2 {
-			if err := s.Schedule(keyARN, wanted); err != nil {
+			if err := s.Schedule(wanted); err != nil {
 				t.Fatal(err)
 			}
 			synctest.Wait()
@@ -218,14 +220,14 @@ func TestSchedule(t *testing.T) {
 			t.Errorf("DescribeSecret = %+v, want the next date %v", d, next)
 		}
 		wanted.Immediately, wanted.Duration = true, ""
-		if err := s.Schedule(keyARN, wanted); err != nil {
+		if err := s.Schedule(wanted); err != nil {
 			t.Fatal(err)
 		}
 		if got, want := s.taken(), four(s.current(t), 0); got != want {
 			t.Errorf("steps = %s, want %s", got, want)
 		}
 		wanted.ScheduleExpression = "cron(0 8 1 * ? *)"
-		wantCode(t, s.Schedule(keyARN, wanted), "InvalidParameterException")
+		wantCode(t, s.Schedule(wanted), "InvalidParameterException")
 	})
 }
 

@@ -3,6 +3,8 @@ package secretsmanager
 import (
 	"time"
 
+	"github.com/google/uuid"
+
 	"airlock/local/template"
 )
 
@@ -155,22 +157,11 @@ func (r *record) rotationState() rotationState {
 	return state
 }
 
-// Rotation is what an AWS::SecretsManager::RotationSchedule asks for: one of
-// AutomaticallyAfterDays and ScheduleExpression, and perhaps a Duration.
-type Rotation struct {
-	FunctionARN            string
-	AutomaticallyAfterDays int
-	ScheduleExpression     string // rate(… hours) or rate(… days)
-	Duration               string // 3h; "": an hour, or the rest of the day
-	// Immediately is RotateImmediatelyOnUpdate: false only tests the function.
-	Immediately bool
-}
-
 // Schedule does what CloudFormation does with a rotation schedule: it turns
 // rotation on when the schedule is new or another one, and nothing otherwise.
 // It is for the stack itself: nobody's permission is asked.
-func (s *Service) Schedule(secretID string, wanted Rotation) error {
-	secret, ok := s.find(secretID)
+func (s *Service) Schedule(wanted template.Rotation) error {
+	secret, ok := s.find(wanted.SecretARN)
 	if !ok {
 		return refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
 	}
@@ -182,7 +173,7 @@ func (s *Service) Schedule(secretID string, wanted Rotation) error {
 	if r.Rotation != nil && r.Rotation.FunctionARN == wanted.FunctionARN && r.Rotation.Rules == given {
 		return nil
 	}
-	_, err = s.startRotation(secret, newUUID(), wanted.FunctionARN, &given, wanted.Immediately)
+	_, err = s.startRotation(secret, uuid.NewString(), wanted.FunctionARN, &given, wanted.Immediately)
 	return err
 }
 

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
+
 	"airlock/local/template"
 )
 
@@ -117,7 +119,7 @@ func (s *Service) beginScheduled(secret template.Secret) error {
 			slog.Warn("secretsmanager: AWSPENDING of a cancelled rotation blocks the scheduled one", "secret", secret.Name)
 			return nil
 		}
-		return r.begin(newUUID(), false, now)
+		return r.begin(uuid.NewString(), false, now)
 	})
 }
 
@@ -136,7 +138,7 @@ func (s *Service) attempt(ctx context.Context, secret template.Secret, current r
 			return fmt.Errorf("%s: the rotation was cancelled", step)
 		}
 		payload, err := json.Marshal(rotationEvent{
-			Step: step, SecretID: secret.ARN, ClientRequestToken: current.VersionID, RotationToken: newUUID(),
+			Step: step, SecretID: secret.ARN, ClientRequestToken: current.VersionID, RotationToken: uuid.NewString(),
 		})
 		if err != nil {
 			return err

@@ -42,6 +42,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/google/uuid"
 	"go.etcd.io/bbolt"
 
 	"airlock/local/iam"
@@ -104,7 +105,7 @@ func New(c Config) (*Service, error) {
 
 // ServeHTTP answers one operation (AWS JSON 1.1).
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("X-Amzn-Requestid", newUUID())
+	w.Header().Set("X-Amzn-Requestid", uuid.NewString())
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if r.Method != http.MethodPost || r.URL.Path != "/" || err != nil || media != contentType {
 		// What speaks another protocol is nobody's request.

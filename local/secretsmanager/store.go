@@ -2,13 +2,13 @@ package secretsmanager
 
 import (
 	"cmp"
-	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"go.etcd.io/bbolt"
 
 	"airlock/local/template"
@@ -61,7 +61,7 @@ func (s *Service) create(secret template.Secret) error {
 			r.Changed = r.Created
 		}
 		if secret.Value != "" && len(r.Versions) == 0 {
-			if err := r.put(newUUID(), value{text: &secret.Value}, []string{stageCurrent}, secret.ARN); err != nil {
+			if err := r.put(uuid.NewString(), value{text: &secret.Value}, []string{stageCurrent}, secret.ARN); err != nil {
 				return err
 			}
 		}
@@ -113,13 +113,4 @@ func save(tx *bbolt.Tx, name string, r *record) error {
 		return fmt.Errorf("writing the record of the secret %s: %w", name, err)
 	}
 	return tx.Bucket([]byte(bucketName)).Put([]byte(name), stored)
-}
-
-// newUUID is a random UUID (RFC 9562, version 4), the form of version and
-// request ids.
-func newUUID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails since Go 1.24: it ends the process instead
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

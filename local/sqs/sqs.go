@@ -26,9 +26,10 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"airlock/local/template"
-
+	"github.com/google/uuid"
 	"go.etcd.io/bbolt"
+
+	"airlock/local/template"
 )
 
 const maxBodyBytes = 1 << 20
@@ -154,7 +155,7 @@ func (s *Service) Send(queueARN string, body []byte) (messageID string, err erro
 		return "", err
 	}
 	now := time.Now()
-	m := message{ID: newUUID(), Body: string(body), Sent: now, visible: now}
+	m := message{ID: uuid.NewString(), Body: string(body), Sent: now, visible: now}
 	if err := s.db.Update(func(tx *bbolt.Tx) error { return q.put(tx, m) }); err != nil {
 		return "", fmt.Errorf("storing a message in %s: %w", q.LogicalID, err)
 	}

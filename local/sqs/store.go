@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
 	"go.etcd.io/bbolt"
 )
 
@@ -199,7 +200,7 @@ func (s *Service) Redrive(deadLetterARN string) (moved int, err error) {
 			moved++
 			rung[source] = true
 			gone = append(gone, bytes.Clone(key))
-			return source.put(tx, message{ID: newUUID(), Body: m.Body, Sent: now, visible: now})
+			return source.put(tx, message{ID: uuid.NewString(), Body: m.Body, Sent: now, visible: now})
 		})
 		if err != nil {
 			return err

@@ -19,6 +19,7 @@ import (
 const (
 	endpointsFile = "endpoints.json"
 	awsFile       = "aws.env"
+	samFile       = "env.json"
 )
 
 // Endpoints is where a running stack is, as endpoints.json tells it.
@@ -29,6 +30,7 @@ type Endpoints struct {
 	Lambda         string `json:"lambda"`
 	DynamoDB       string `json:"dynamodb"`
 	SecretsManager string `json:"secretsmanager"`
+	CloudFront     string `json:"cloudfront"`
 	Issuer         string `json:"issuer"`
 	Token          string `json:"token"`
 	Region         string `json:"region"`
@@ -41,7 +43,7 @@ type Endpoints struct {
 func (s *Stack) locate(p *ports) Endpoints {
 	return Endpoints{
 		API: p.url(portAPI), CDN: p.url(portCDN), S3: p.url(portS3), Lambda: p.url(portLambda),
-		DynamoDB: p.url(portDynamoDB), SecretsManager: p.url(portSecretsManager),
+		DynamoDB: p.url(portDynamoDB), SecretsManager: p.url(portSecretsManager), CloudFront: p.url(portCloudFront),
 		Issuer: p.url(portIssuer), Token: p.url(portIssuer) + "/token",
 		Region: Region, Bucket: s.Template.Buckets[0].Name, Table: s.Template.Tables[0].Name,
 		Secret: s.Template.Secrets[0].ARN, DistributionID: s.Template.Distributions[0].ID,
@@ -54,11 +56,13 @@ func (e Endpoints) sdkVariables() map[string]string {
 		"AWS_ENDPOINT_URL_S3":              e.S3,
 		"AWS_ENDPOINT_URL_DYNAMODB":        e.DynamoDB,
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER": e.SecretsManager,
+		"AWS_ENDPOINT_URL_CLOUDFRONT":      e.CloudFront,
 	}
 }
 
-// writeEndpoints tells where the stack is, once it is ready: aws.env first, since
-// whoever sees endpoints.json may rely on both.
+// writeEndpoints tells where the stack is, once it is ready: endpoints.json last,
+// since whoever sees it may rely on the others. env.json is for `sam local
+// invoke`: every function's variables, as they are here.
 func (s *Stack) writeEndpoints() error {
 	variables := s.Endpoints.sdkVariables()
 	variables["AWS_ENDPOINT_URL_LAMBDA"] = s.Endpoints.Lambda
@@ -74,7 +78,17 @@ func (s *Stack) writeEndpoints() error {
 	if err != nil {
 		return err
 	}
+	environments := map[string]map[string]string{}
+	for _, f := range s.Template.Functions {
+		environments[f.LogicalID] = maps.Clone(f.Environment)
+		maps.Copy(environments[f.LogicalID], s.localEnvironment(f))
+	}
+	sam, err := json.MarshalIndent(environments, "", "  ")
+	if err != nil {
+		return err
+	}
 	return errors.Join(
+		writeFile(filepath.Join(s.options.Data, samFile), append(sam, '\n')),
 		writeFile(filepath.Join(s.options.Data, awsFile), []byte(env.String())),
 		writeFile(filepath.Join(s.options.Data, endpointsFile), append(endpoints, '\n')),
 	)

@@ -91,6 +91,46 @@ func (s *Stack) localEnvironment(f template.Function) map[string]string {
 	return env
 }
 
+// invokeOnce invokes a function whose answer says nothing.
+func (s *Stack) invokeOnce(ctx context.Context, logicalID string, payload []byte) error {
+	response, functionError, err := s.invoke(ctx, logicalID, payload)
+	if err == nil && functionError != "" {
+		err = fmt.Errorf("%s: %s", functionError, response)
+	}
+	return err
+}
+
+func (s *Stack) invokeByARN(ctx context.Context, arn string, payload []byte) error {
+	for _, f := range s.Template.Functions {
+		if f.ARN == arn {
+			return s.invokeOnce(ctx, f.LogicalID, payload)
+		}
+	}
+	return fmt.Errorf("there is no function %s", arn)
+}
+
+// runSchedules invokes functions at their times, counted from the start.
+func (s *Stack) runSchedules(ctx context.Context) {
+	for _, f := range s.Template.Functions {
+		for _, schedule := range f.Schedules {
+			s.services.Go(func() {
+				ticks := time.NewTicker(schedule.Every)
+				defer ticks.Stop()
+				for {
+					select {
+					case <-ctx.Done():
+						return
+					case <-ticks.C:
+					}
+					if err := s.invokeOnce(ctx, f.LogicalID, []byte(schedule.Input)); err != nil {
+						s.log.WarnContext(ctx, "a scheduled run failed", slog.String("function", f.LogicalID), slog.String("cause", err.Error()))
+					}
+				}
+			})
+		}
+	}
+}
+
 func (s *Stack) invoke(ctx context.Context, logicalID string, payload []byte) (response []byte, functionError string, err error) {
 	r, err := s.Lambda.Invoke(ctx, logicalID, payload)
 	return r.Payload, r.FunctionError, err

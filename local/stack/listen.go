@@ -18,6 +18,8 @@ const (
 	portLambda
 	portDynamoDB
 	portSecretsManager
+	portCloudFront
+	portCloudFormation
 	portCount
 )
 

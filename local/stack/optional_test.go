@@ -8,12 +8,14 @@ import (
 	"testing"
 	"time"
 
+	"airlock/local/iam"
 	"airlock/local/stack"
 )
 
 // TestOptional starts the stack with all that its parameters can ask for.
 func TestOptional(t *testing.T) {
 	held, release := make(chan struct{}), make(chan struct{})
+	var signers sync.Map // the access keys of sign's containers
 	s := start(t, stack.Options{
 		Parameters: map[string]string{
 			"AlarmTopicArn": "arn:aws:sns:eu-central-1:123456789012:alarms",
@@ -22,14 +24,23 @@ func TestOptional(t *testing.T) {
 			"ApiDomain": "api.example.com", "ApiCertificateArn": "arn:aws:acm:eu-central-1:123456789012:certificate/a",
 			"WebAclArn": "arn:aws:wafv2:us-east-1:123456789012:global/webacl/acl/1",
 		},
-		// The first reading of the signing key takes until it is released.
+		Issued: func(holder string, c iam.Credentials) {
+			if holder == "SignFunction" {
+				signers.Store(c.AccessKeyID, true)
+			}
+		},
+		// sign's first reading of its key takes until it is released.
 		Intercept: func(service string, next http.Handler) http.Handler {
 			var once sync.Once
 			if service != "secretsmanager" {
 				return next
 			}
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				once.Do(func() { close(held); <-release })
+				_, scope, _ := strings.Cut(r.Header.Get("Authorization"), "Credential=")
+				accessKeyID, _, _ := strings.Cut(scope, "/")
+				if _, signs := signers.Load(accessKeyID); signs {
+					once.Do(func() { close(held); <-release })
+				}
 				next.ServeHTTP(w, r)
 			})
 		},

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,6 +27,11 @@ func testSamples(t *testing.T, s *stack.Stack) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// The steps repeat those of a rotation that is over.
+	keysOf(s).age(t, true, false)
+	keysOf(s).rotate(t, "a6d0d2f4-5b1e-4c39-9e57-0123456789ab")
+	answers := make(chan string, len(samples))
+	url := answersTo(t, answers)
 	invoked := map[string]int{}
 	for _, sample := range samples {
 		name := filepath.Base(sample)
@@ -39,8 +45,11 @@ func testSamples(t *testing.T, s *stack.Stack) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			event = bytes.Replace(event, []byte("http://127.0.0.1:4608/answers/sample"), []byte(url), 1)
 			want := `"statusCode":20`
 			switch {
+			case function == "rotate":
+				want = `{}`
 			case strings.Contains(name, "no-token"):
 				want = `"statusCode":401`
 			case function == "record":
@@ -52,6 +61,16 @@ func testSamples(t *testing.T, s *stack.Stack) {
 			}
 		}
 	}
+	close(answers)
+	for answer := range answers {
+		invoked["answers"]++
+		if !strings.Contains(answer, `"Status":"SUCCESS"`) {
+			t.Errorf("a sample of CloudFormation's was answered %s, want SUCCESS", answer)
+		}
+	}
+	if invoked["answers"] != 3 {
+		t.Errorf("CloudFormation got %d answers to its samples, want 3", invoked["answers"])
+	}
 	for _, f := range s.Template.Functions {
 		if invoked[f.LogicalID] == 0 {
 			t.Errorf("events/ has no sample for %s", f.LogicalID)
@@ -59,15 +78,46 @@ func testSamples(t *testing.T, s *stack.Stack) {
 	}
 }
 
+// answersTo gives the address of a CloudFormation whose answers go to a channel.
+func answersTo(t *testing.T, answers chan<- string) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if r.Method == http.MethodPut && err == nil {
+			answers <- string(body)
+		}
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
 // invoke calls a function as its operator may ("Invoke", AWS Lambda API
 // Reference).
 func invoke(t *testing.T, s *stack.Stack, logicalID string, event []byte) (answer, functionError string) {
+	t.Helper()
+	a := invokeAs(t, s, logicalID, "RequestResponse", event)
+	if a.status != http.StatusOK || !json.Valid(a.body) {
+		t.Fatalf("Invoke %s = %v", logicalID, a)
+	}
+	return string(a.body), a.header.Get("X-Amz-Function-Error")
+}
+
+// invokeAsync does not wait for the function.
+func invokeAsync(t *testing.T, s *stack.Stack, logicalID string, event []byte) {
+	t.Helper()
+	if a := invokeAs(t, s, logicalID, "Event", event); a.status != http.StatusAccepted {
+		t.Fatalf("Invoke %s = %v", logicalID, a)
+	}
+}
+
+func invokeAs(t *testing.T, s *stack.Stack, logicalID, kind string, event []byte) answer {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost,
 		s.Endpoints.Lambda+"/2015-03-31/functions/"+logicalID+"/invocations", bytes.NewReader(event))
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.Header.Set("X-Amz-Invocation-Type", kind)
 	config := s.AWS(s.Endpoints.Lambda)
 	credentials, err := config.Credentials.Retrieve(t.Context())
 	if err != nil {
@@ -83,8 +133,8 @@ func invoke(t *testing.T, s *stack.Stack, logicalID string, event []byte) (answe
 	}
 	defer func() { _ = res.Body.Close() }()
 	body, err := io.ReadAll(res.Body)
-	if err != nil || res.StatusCode != http.StatusOK || !json.Valid(body) {
-		t.Fatalf("Invoke %s = %d %s, %v", logicalID, res.StatusCode, body, err)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return string(body), res.Header.Get("X-Amz-Function-Error")
+	return answer{res.StatusCode, res.Header, body}
 }

@@ -1,92 +1,119 @@
 package stack
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
+	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"log/slog"
+	"slices"
 
-	"airlock/local/cloudfront"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudfront"
+	"github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 )
 
-// signingDocument is what the signing key's secret holds.
+// useOwnSigningKey does what an operator does to sign with a key of their own:
+// its public half goes to CloudFront and into the key group first, and then the
+// private one into the secret. The key there before stays in the group, until
+// rotate's daily run has retired it.
+func (s *Stack) useOwnSigningKey(ctx context.Context) error {
+	if s.options.SigningKey == nil {
+		return nil
+	}
+	wanted := string(s.options.SigningKey)
+	secrets := secretsmanager.NewFromConfig(s.AWS(s.Endpoints.SecretsManager))
+	secret := s.Template.Secrets[0].ARN
+	var stored signingDocument
+	out, err := secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &secret})
+	if err == nil && json.Unmarshal([]byte(aws.ToString(out.SecretString)), &stored) == nil && stored.PrivateKey == wanted {
+		return nil
+	}
+	id, err := s.trust(ctx, wanted)
+	if err != nil {
+		return fmt.Errorf("the signing key: %w", err)
+	}
+	document, err := json.Marshal(signingDocument{id, wanted})
+	if err != nil {
+		return err
+	}
+	if _, err := secrets.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: &secret, SecretString: aws.String(string(document))}); err != nil {
+		return fmt.Errorf("storing the signing key: %w", err)
+	}
+	return nil
+}
+
+// signingDocument is what an operator puts into the secret.
 type signingDocument struct {
 	KeyPairID  string `json:"keyPairId"`
 	PrivateKey string `json:"privateKey"`
 }
 
-// signingKeys does what an operator does once on AWS: it puts a private key into
-// the secret, if there is none or another is asked for, and its public half into
-// the key group.
-func (s *Stack) signingKeys() ([]cloudfront.PublicKey, error) {
-	secret := s.Template.Secrets[0].ARN
-	var d signingDocument
-	current, stored := s.secrets.Current(secret)
-	if stored && json.Unmarshal([]byte(current), &d) != nil {
-		s.log.Warn("the secret holds no signing key", slog.String("secret", secret))
-	}
-	switch wanted := s.options.SigningKey; {
-	case wanted != nil && d.PrivateKey != string(wanted):
-		d = signingDocument{newKeyPairID(), string(wanted)}
-	case stored:
-		return publicHalf(d)
-	default:
-		generated, err := generateSigningKey()
-		if err != nil {
-			return nil, err
-		}
-		d = signingDocument{newKeyPairID(), generated}
-	}
-	keys, err := publicHalf(d)
+// trust lets the distribution take signatures of a key, whose id it returns.
+func (s *Stack) trust(ctx context.Context, privatePEM string) (string, error) {
+	private, err := parsePrivateKey(privatePEM)
 	if err != nil {
-		return nil, err
-	}
-	document, err := json.Marshal(d)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := s.secrets.Put(secret, string(document)); err != nil {
-		return nil, fmt.Errorf("storing the signing key: %w", err)
-	}
-	return keys, nil
-}
-
-// publicHalf is the key group of a secret's document. A secret an operator put
-// there by hand may be unusable: then the group is empty, and the stack starts
-// to show what happens.
-func publicHalf(d signingDocument) ([]cloudfront.PublicKey, error) {
-	private, err := parsePrivateKey(d.PrivateKey)
-	if err != nil {
-		return nil, nil
+		return "", err
 	}
 	der, err := x509.MarshalPKIXPublicKey(private.Public())
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	return []cloudfront.PublicKey{{ID: d.KeyPairID, PEM: pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})}}, nil
-}
-
-func generateSigningKey() (string, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	client := cloudfront.NewFromConfig(s.AWS(s.Endpoints.CloudFront))
+	id, err := publicKey(ctx, client, der)
 	if err != nil {
 		return "", err
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
+	groups := s.Template.Distributions[0].Default.TrustedKeyGroups
+	if len(groups) != 1 {
+		return "", fmt.Errorf("the distribution trusts %d key groups, and one is known", len(groups))
+	}
+	group, err := client.GetKeyGroup(ctx, &cloudfront.GetKeyGroupInput{Id: &groups[0]})
 	if err != nil {
 		return "", err
 	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})), nil
+	config := group.KeyGroup.KeyGroupConfig
+	if slices.Contains(config.Items, id) {
+		return id, nil
+	}
+	config.Items = append(config.Items, id)
+	_, err = client.UpdateKeyGroup(ctx, &cloudfront.UpdateKeyGroupInput{Id: &groups[0], IfMatch: group.ETag, KeyGroupConfig: config})
+	return id, err
 }
 
-// newKeyPairID looks like an id of CloudFront's.
-func newKeyPairID() string { return "K" + rand.Text()[:13] }
+// publicKey gives CloudFront a key, if it has not got it, and returns its id.
+func publicKey(ctx context.Context, client *cloudfront.Client, der []byte) (string, error) {
+	sum := sha256.Sum256(der)
+	name := "operator-" + hex.EncodeToString(sum[:])
+	made, err := client.CreatePublicKey(ctx, &cloudfront.CreatePublicKeyInput{PublicKeyConfig: &types.PublicKeyConfig{
+		Name: &name, CallerReference: &name,
+		EncodedKey: aws.String(string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))),
+	}})
+	if err == nil {
+		return *made.PublicKey.Id, nil
+	}
+	if _, exists := errors.AsType[*types.PublicKeyAlreadyExists](err); !exists {
+		return "", err
+	}
+	listed, err := client.ListPublicKeys(ctx, &cloudfront.ListPublicKeysInput{})
+	if err != nil {
+		return "", err
+	}
+	for _, k := range listed.PublicKeyList.Items {
+		if *k.Name == name {
+			return *k.Id, nil
+		}
+	}
+	return "", fmt.Errorf("CloudFront says that there is a public key %s, and lists none", name)
+}
 
 // parsePrivateKey reads what openssl writes, PKCS#8, PKCS#1 or SEC 1, if
 // CloudFront takes its public half. Errors hold nothing of it.

@@ -12,7 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -22,14 +22,9 @@ import (
 	"go.etcd.io/bbolt"
 	bbolterrors "go.etcd.io/bbolt/errors"
 
-	"airlock/local/apigateway"
-	"airlock/local/cloudfront"
-	"airlock/local/dynamodb"
 	"airlock/local/iam"
 	"airlock/local/issuer"
 	"airlock/local/lambda"
-	"airlock/local/s3"
-	"airlock/local/secretsmanager"
 	"airlock/local/sqs"
 	"airlock/local/template"
 )
@@ -40,8 +35,6 @@ const (
 	Region    = "eu-central-1"
 	AccountID = "123456789012"
 	Audience  = "airlock"
-	// KeyGroupID stands for the key group that exists outside the template.
-	KeyGroupID = "airlock-embedded-key-group"
 )
 
 // Options says which stack to start.
@@ -50,15 +43,18 @@ type Options struct {
 	Data   string // where state lies; made if missing
 	// Port is the first of the ports to take; 0 takes free ones.
 	Port int
-	// SigningKey is the PEM of a private key to sign with, instead of the one
-	// made at the first start. nil keeps what there is.
+	// SigningKey is the PEM of an operator's own private key to sign with. nil
+	// keeps what there is, at first what the custom resource has made.
 	SigningKey []byte
+	// PropagationDelay is how long CloudFront's edge does without the news of a
+	// changed key group.
+	PropagationDelay time.Duration
 	// QueueSpeedup lets the queue's waits pass that many times as fast; 0 is 1.
 	QueueSpeedup int
 	// Parameters are given to the template over the stack's own.
 	Parameters map[string]string
-	// Intercept wraps what answers for "api", "cdn", "issuer", "lambda", "dynamodb"
-	// and "secretsmanager", so that tests can watch them and let them fail; nil:
+	// Intercept wraps what answers for "api", "cdn", "issuer", "lambda", "dynamodb",
+	// "secretsmanager" and "cloudfront", so that tests can watch them and let them fail; nil:
 	// nothing. S3 has a server of its own.
 	Intercept func(service string, next http.Handler) http.Handler
 	// Decided is told of every request made with a function's credentials, and
@@ -90,7 +86,6 @@ type Stack struct {
 	log      *slog.Logger
 	db       *bbolt.DB
 	iam      *iam.Directory
-	secrets  *secretsmanager.Service
 	stop     context.CancelFunc // of everything but the event sources
 	services sync.WaitGroup
 	stopPoll context.CancelFunc
@@ -138,7 +133,7 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 		return nil, err
 	}
 	s.closers = append(s.closers, ports.Close)
-	if s.Template, err = s.readTemplate(ports); err != nil {
+	if s.Template, err = s.readTemplate(ports, nil); err != nil {
 		return nil, err
 	}
 	s.Endpoints = s.locate(ports)
@@ -189,15 +184,12 @@ func (s *Stack) openData() error {
 	return err
 }
 
-func (s *Stack) readTemplate(p *ports) (*template.Stack, error) {
-	parameters := map[string]string{
-		"Issuer": p.url(portIssuer), "Audience": Audience, "KeyGroupId": KeyGroupID,
-	}
-	for name, value := range s.options.Parameters {
-		parameters[name] = value
-	}
+// readTemplate reads it with what custom resources have answered; nil: none yet.
+func (s *Stack) readTemplate(p *ports, answers map[string]template.Answer) (*template.Stack, error) {
+	parameters := map[string]string{"Issuer": p.url(portIssuer), "Audience": Audience}
+	maps.Copy(parameters, s.options.Parameters)
 	t, err := template.Load(filepath.Join(s.options.Source, "template.yaml"), template.Options{
-		StackName: Name, Region: Region, AccountID: AccountID, Parameters: parameters,
+		StackName: Name, Region: Region, AccountID: AccountID, Parameters: parameters, Answers: answers,
 	})
 	if err != nil {
 		return nil, err
@@ -206,123 +198,6 @@ func (s *Stack) readTemplate(p *ports) (*template.Stack, error) {
 		return nil, errors.New("template.yaml: the embedded stack needs exactly one API, bucket, table, secret and distribution")
 	}
 	return t, nil
-}
-
-// startServices starts them in the order in which they need one another.
-func (s *Stack) startServices(ctx context.Context, p *ports, binaries map[string]string) error {
-	t := s.Template
-	roles, err := s.roles()
-	if err != nil {
-		return err
-	}
-	tables, err := dynamodb.New(dynamodb.Config{DB: s.db, IAM: s.iam, Region: Region, AccountID: AccountID, Tables: t.Tables})
-	if err != nil {
-		return err
-	}
-	s.secrets, err = secretsmanager.New(secretsmanager.Config{DB: s.db, IAM: s.iam, Region: Region, AccountID: AccountID, Secrets: t.Secrets})
-	if err != nil {
-		return err
-	}
-	s.Issuer, err = issuer.New(issuer.Config{URL: s.Endpoints.Issuer, Audience: Audience, DB: s.db})
-	if err != nil {
-		return err
-	}
-	s.Queue, err = sqs.New(sqs.Config{DB: s.db, Region: Region, AccountID: AccountID, Queues: t.Queues, Speedup: max(1, s.options.QueueSpeedup)})
-	if err != nil {
-		return err
-	}
-	if err := s.startS3(ctx, p); err != nil {
-		return err
-	}
-	publicKeys, err := s.signingKeys()
-	if err != nil {
-		return err
-	}
-	cdn, err := s.newCDN(publicKeys)
-	if err != nil {
-		return err
-	}
-	if err := s.startLambda(roles, binaries); err != nil {
-		return err
-	}
-	gateway, err := s.newGateway()
-	if err != nil {
-		return err
-	}
-	for _, server := range []struct {
-		port    int
-		service string
-		handler http.Handler
-	}{
-		{portAPI, "api", gateway},
-		{portCDN, "cdn", cdn},
-		{portIssuer, "issuer", s.Issuer},
-		{portLambda, "lambda", s.Lambda},
-		{portDynamoDB, "dynamodb", tables},
-		{portSecretsManager, "secretsmanager", s.secrets},
-	} {
-		s.serve(p.take(server.port), s.options.Intercept(server.service, server.handler))
-	}
-	s.services.Go(func() { tables.Run(ctx) })
-	polling, stopPoll := context.WithCancel(ctx)
-	s.stopPoll = stopPoll
-	s.pollQueues(polling)
-	return nil
-}
-
-func (s *Stack) startS3(ctx context.Context, p *ports) error {
-	addr := p.addr(portS3)
-	// The gateway takes an address, not a listener.
-	if err := p.take(portS3).Close(); err != nil {
-		return err
-	}
-	objects, err := s3.Start(ctx, s3.Config{
-		Dir: filepath.Join(s.options.Data, "s3"), DB: s.db, IAM: s.iam,
-		Region: Region, AccountID: AccountID, Addr: addr, Buckets: s.Template.Buckets, Operator: s.Operator,
-		Notify: func(_ context.Context, queueARN string, message []byte) error {
-			_, err := s.Queue.Send(queueARN, message)
-			return err
-		},
-	})
-	if err != nil {
-		return err
-	}
-	s.closers = append(s.closers, objects.Close)
-	return nil
-}
-
-func (s *Stack) newCDN(publicKeys []cloudfront.PublicKey) (*cloudfront.Service, error) {
-	d := s.Template.Distributions[0]
-	return cloudfront.New(cloudfront.Config{
-		Distribution: d, URL: s.Endpoints.CDN, Origins: s.origins(d),
-		KeyGroups: map[string][]cloudfront.PublicKey{KeyGroupID: publicKeys},
-		Log: func(e cloudfront.Entry) {
-			s.log.Info("cdn", slog.String("method", e.Method), slog.Int("status", e.Status), slog.String("result", e.Result))
-		},
-	})
-}
-
-func (s *Stack) newGateway() (*apigateway.Service, error) {
-	var routes []apigateway.Route
-	for _, f := range s.Template.Functions {
-		for _, r := range f.Routes {
-			routes = append(routes, apigateway.Route{Route: r, Function: f.LogicalID})
-		}
-	}
-	return apigateway.New(apigateway.Config{
-		API: s.Template.APIs[0], Routes: routes, Region: Region, AccountID: AccountID, Invoke: s.invoke,
-		AccessLog: func(e apigateway.Entry) {
-			s.log.Info("api", slog.String("route", e.RouteKey), slog.Int("status", e.Status),
-				slog.String("requestId", e.RequestID), slog.String("took", e.Duration.Round(100*time.Microsecond).String()))
-		},
-	})
-}
-
-// serve answers on a listener until Close.
-func (s *Stack) serve(l net.Listener, h http.Handler) {
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
-	s.servers = append(s.servers, server)
-	s.services.Go(func() { _ = server.Serve(l) })
 }
 
 // Close stops everything and waits for it. No process of a function is left.

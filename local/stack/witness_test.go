@@ -78,6 +78,18 @@ func (w *witness) decided(function string, r iam.Request, allowed bool) {
 	w.calls[c] = iam.Request{Action: c.action, Resource: c.resource}
 }
 
+// called says whether a function has asked for an action.
+func (w *witness) called(function, action string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for c := range w.calls {
+		if c.function == function && c.action == action {
+			return true
+		}
+	}
+	return false
+}
+
 func (w *witness) issued(_ string, c iam.Credentials) {
 	w.secret(secretKey, c.SecretAccessKey)
 	w.secret(sessionToken, c.SessionToken)
@@ -159,19 +171,24 @@ func (w *witness) finder(t *testing.T, s *stack.Stack) finder {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var document struct{ PrivateKey string }
+	var document struct {
+		PrivateKey string
+		Next       struct{ PrivateKey string }
+	}
 	if err := json.Unmarshal([]byte(*out.SecretString), &document); err != nil {
 		t.Fatal(err)
 	}
-	block, _ := pem.Decode([]byte(document.PrivateKey))
-	if block == nil {
-		t.Fatal("the secret holds no PEM")
-	}
-	if _, err := x509.ParsePKCS8PrivateKey(block.Bytes); err != nil {
-		t.Fatal(err)
-	}
 	var f finder
-	f.knowBytes(signingKey, block.Bytes)
+	for _, text := range []string{document.PrivateKey, document.Next.PrivateKey} {
+		block, _ := pem.Decode([]byte(text))
+		if block == nil {
+			t.Fatal("the secret holds no PEM")
+		}
+		if _, err := x509.ParsePKCS8PrivateKey(block.Bytes); err != nil {
+			t.Fatal(err)
+		}
+		f.knowBytes(signingKey, block.Bytes)
+	}
 	f.knowText(secretKey, s.Operator.SecretAccessKey)
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -34,6 +34,15 @@ type Options struct {
 	// Parameters are values for the Parameters section; one that is left out
 	// takes its Default.
 	Parameters map[string]string
+	// Answers are what functions answered for the custom resources they made, by
+	// logical id. Attributes of one that has not answered are a text that names it.
+	Answers map[string]Answer
+}
+
+// Answer is what a custom resource's function told CloudFormation.
+type Answer struct {
+	PhysicalID string            // what Ref gives
+	Data       map[string]string // what GetAtt gives
 }
 
 // Load reads the template in the file path.
@@ -98,6 +107,7 @@ func read(root *node, ps *problems, o Options) (*Stack, error) {
 		},
 		parts: newParts(),
 	}
+	l.stack.ID = l.stackID()
 	l.readSections(root)
 	if err := ps.err(); err != nil {
 		return nil, err

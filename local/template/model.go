@@ -7,6 +7,7 @@ import "time"
 // order of the template.
 type Stack struct {
 	Name      string
+	ID        string // ARN
 	Region    string
 	AccountID string
 
@@ -16,9 +17,13 @@ type Stack struct {
 	Queues        []Queue
 	Tables        []Table
 	Secrets       []Secret
+	Rotations     []Rotation
 	Distributions []Distribution
+	UserPools     []UserPool
 	Alarms        []Alarm
 	Dashboards    []Dashboard
+
+	CustomResources []CustomResource
 
 	// Outputs holds the resolved Outputs section.
 	Outputs map[string]string
@@ -41,8 +46,9 @@ type Function struct {
 	Policies []any
 	RoleARN  string
 
-	Routes []Route
-	Queues []EventSource
+	Routes    []Route
+	Queues    []EventSource
+	Schedules []Schedule
 }
 
 // Route is an HttpApi event of a function.
@@ -61,6 +67,20 @@ type EventSource struct {
 	BatchingWindow          time.Duration
 	MaximumConcurrency      int // 0: no limit of its own
 	ReportBatchItemFailures bool
+}
+
+// Schedule is a Schedule event of a function.
+type Schedule struct {
+	Every time.Duration
+	Input string // the event, as JSON
+}
+
+// CustomResource is what a function of the template makes.
+type CustomResource struct {
+	LogicalID         string
+	Type              string // Custom::Name
+	FunctionLogicalID string
+	Properties        map[string]any // as the function gets them: every scalar is text
 }
 
 // HTTPAPI is an AWS::Serverless::HttpApi.
@@ -183,6 +203,44 @@ type Secret struct {
 	ARN         string // what !Ref gives
 	Description string
 	Value       string // SecretString, if the template sets one
+}
+
+// Rotation is an AWS::SecretsManager::RotationSchedule: one of
+// AutomaticallyAfterDays and ScheduleExpression, and perhaps a Duration.
+type Rotation struct {
+	LogicalID              string
+	SecretARN              string
+	FunctionARN            string
+	AutomaticallyAfterDays int
+	ScheduleExpression     string // rate(… hours) or rate(… days)
+	Duration               string // 3h; "": an hour, or the rest of the day
+	// Immediately is RotateImmediatelyOnUpdate: false only tests the function.
+	Immediately bool
+}
+
+// UserPool is an AWS::Cognito::UserPool with what belongs to it. Only an
+// administrator makes its users.
+type UserPool struct {
+	LogicalID              string
+	ID                     string
+	UsernameAttributes     []string
+	AutoVerifiedAttributes []string
+	Recovery               []string // by priority
+	PasswordLength         int
+	PasswordNeeds          []string          // Lowercase, Uppercase, Numbers, Symbols
+	Domain                 string            // prefix; "": none
+	Scopes                 map[string]string // by name, the logical id of their resource server
+	Clients                []UserPoolClient
+}
+
+// UserPoolClient is an AWS::Cognito::UserPoolClient.
+type UserPoolClient struct {
+	LogicalID string
+	ID        string
+	Secret    bool
+	Flows     []string // ALLOW_…, of users
+	Grants    []string // of OAuth
+	Scopes    []string
 }
 
 // Distribution is an AWS::CloudFront::Distribution with the policies it names

@@ -63,21 +63,38 @@ func optional() map[string]string {
 	}
 }
 
-// deployments are the template as it comes, with all that is optional, and in
-// ways its Rules refuse.
-func deployments() []Options {
-	var out []Options
-	for _, left := range []string{"", "CdnDomain", "CdnCertificateArn", "ApiDomain", "ApiCertificateArn"} {
+// deployment is one way to deploy the template.
+type deployment struct {
+	Options
+	refused bool // by the Rules
+}
+
+// deployments are the template as it comes, with an issuer given, with all that
+// is optional, and in ways its Rules refuse.
+func deployments() []deployment {
+	all := optional()
+	given := options().Parameters
+	pool := map[string]string{"MachineClient": "true"}
+	var out []deployment
+	add := func(refused bool, without string, parameters ...map[string]string) {
 		o := options()
-		maps.Copy(o.Parameters, optional())
-		delete(o.Parameters, left)
-		out = append(out, o)
-	}
-	out = append(out, options())
-	for _, o := range out {
 		// Two give what splits them something to do.
-		o.Parameters["AllowedOrigins"] = "https://a.example,https://b.example"
+		o.Parameters = map[string]string{"AllowedOrigins": "https://a.example,https://b.example"}
+		for _, p := range parameters {
+			maps.Copy(o.Parameters, p)
+		}
+		delete(o.Parameters, without)
+		out = append(out, deployment{o, refused})
 	}
+	add(false, "")
+	add(false, "", given)
+	add(false, "", given, all)
+	add(false, "", pool)
+	for _, without := range []string{"CdnDomain", "CdnCertificateArn", "ApiDomain", "ApiCertificateArn", "Issuer", "Audience"} {
+		add(true, without, given, all)
+	}
+	add(true, "", given, pool)
+	add(true, "", pool, map[string]string{"ReadAnyScope": "x/y"})
 	return out
 }
 
@@ -108,9 +125,9 @@ func newCounts(t *testing.T, document *yaml.Node) counts {
 	var want []outcome
 	original := deploy(document)
 	for i, o := range all {
-		want = append(want, original(o))
-		if refused := 0 < i && i < len(all)-1; (want[i].Stack == nil) != refused {
-			t.Fatalf("deployment %d: %s, want it refused: %v", i, want[i].Err, refused)
+		want = append(want, original(o.Options))
+		if (want[i].Stack == nil) != o.refused {
+			t.Fatalf("deployment %d: %s, want it refused: %v", i, want[i].Err, o.refused)
 		}
 	}
 	return func(at *yaml.Node, text string) bool {
@@ -122,7 +139,7 @@ func newCounts(t *testing.T, document *yaml.Node) counts {
 		}
 		changed := deploy(document)
 		for i, o := range all {
-			if !reflect.DeepEqual(want[i], changed(o)) {
+			if !reflect.DeepEqual(want[i], changed(o.Options)) {
 				return true
 			}
 		}
@@ -160,6 +177,8 @@ func TestEveryValueCounts(t *testing.T) {
 		`Resources\.\w+\.Properties\.Policies\.PolicyName`,
 		`Resources\.Distribution\.Properties\.DistributionConfig\.Comment`,
 		`Resources\.\w+\.Properties\.\w+Config\.(Name|Comment)`,
+		`Resources\.UserPoolResourceServer\.Properties\.(Name|Scopes\.ScopeDescription)`,
+		`Resources\.\w+\.Properties\.Events\.\w+\.Properties\.Description`,
 	}, "|") + `)$`)
 	document, _, values := leaves(t)
 	counts := newCounts(t, document)

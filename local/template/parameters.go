@@ -196,9 +196,7 @@ func (l *loader) pseudo(name string, line int) (*node, bool) {
 	case "AWS::StackName":
 		return textNode(line, o.StackName), true
 	case "AWS::StackId":
-		id := l.token("0123456789abcdef", 32, "stack")
-		uuid := strings.Join([]string{id[:8], id[8:12], id[12:16], id[16:20], id[20:]}, "-")
-		return textNode(line, "arn:aws:cloudformation:"+o.Region+":"+o.AccountID+":stack/"+o.StackName+"/"+uuid), true
+		return textNode(line, l.stackID()), true
 	case "AWS::NoValue":
 		return &node{kind: kindNone, line: line}, true
 	}

@@ -100,6 +100,10 @@ func namesOf(typ string) (limit int, pattern *regexp.Regexp) {
 		return 255, plainName
 	case "AWS::ApiGatewayV2::DomainName":
 		return 253, domainName
+	case "AWS::Cognito::UserPoolDomain":
+		return 63, domainPrefix
+	case "AWS::Cognito::UserPool":
+		return 128, plainName
 	case "AWS::Logs::LogGroup":
 		return 512, groupName
 	}
@@ -109,6 +113,9 @@ func namesOf(typ string) (limit int, pattern *regexp.Regexp) {
 // attributeOf is what Ref ("") or GetAtt give for r (AWS CloudFormation
 // Template Reference Guide, "Return values" of each type).
 func (l *loader) attributeOf(r *resource, name string) (string, error) {
+	if strings.HasPrefix(r.typ, customType) {
+		return l.answered(r.id, name)
+	}
 	attributes, err := l.attributes(r)
 	if err != nil {
 		return "", err
@@ -137,7 +144,11 @@ func (l *loader) attributes(r *resource) (map[string]string, error) {
 	case "AWS::CloudFront::CachePolicy", "AWS::CloudFront::ResponseHeadersPolicy":
 		id := l.policyID(r)
 		return map[string]string{"": id, "Id": id}, nil
-	case "AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::ApiGatewayV2::ApiMapping":
+	case "AWS::Cognito::UserPoolClient":
+		id := l.token(lower+digit, 26, r.id)
+		return map[string]string{"": id, "ClientId": id}, nil
+	case "AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::ApiGatewayV2::ApiMapping", "AWS::Lambda::Permission",
+		"AWS::SecretsManager::RotationSchedule", "AWS::Cognito::UserPoolResourceServer":
 		return nil, nil
 	}
 	name, err := l.physicalName(r)
@@ -159,6 +170,11 @@ func (l *loader) attributes(r *resource) (map[string]string, error) {
 			"RegionalDomainName":   "d-" + l.token(lower+digit, 10, r.id) + ".execute-api." + l.options.Region + ".amazonaws.com",
 			"RegionalHostedZoneId": "Z" + l.token(upper+digit, 13, r.id),
 		}, nil
+	case "AWS::Cognito::UserPool":
+		id := l.options.Region + "_" + l.token(upper+lower+digit, 9, r.id)
+		return map[string]string{"": id, "UserPoolId": id, "Arn": l.arn("cognito-idp", "userpool/"+id)}, nil
+	case "AWS::Cognito::UserPoolDomain":
+		return map[string]string{"": name}, nil
 	case "AWS::CloudWatch::Dashboard":
 		return map[string]string{"": name}, nil
 	case "AWS::CloudWatch::Alarm":
@@ -209,8 +225,14 @@ func (l *loader) distributionDomain(r *resource) string {
 func (l *loader) cloudFrontID(r *resource) string { return "E" + l.token(upper+digit, 13, r.id) }
 
 // policyID has the form of a UUID, as CloudFront's policies do.
-func (l *loader) policyID(r *resource) string {
-	id := l.token(digit+"abcdef", 32, r.id)
+func (l *loader) policyID(r *resource) string { return l.uuid(r.id) }
+
+func (l *loader) stackID() string {
+	return l.arn("cloudformation", "stack/"+l.options.StackName+"/"+l.uuid("stack"))
+}
+
+func (l *loader) uuid(what string) string {
+	id := l.token(digit+"abcdef", 32, what)
 	return strings.Join([]string{id[:8], id[8:12], id[12:16], id[16:20], id[20:]}, "-")
 }
 

@@ -134,7 +134,7 @@ func TestRefused(t *testing.T) {
 		{"F", function("Environment: { Variables: { AB: " + strings.Repeat("x", 4096) + " } }"), "bytes as JSON"},
 		{"F", function("Environment: { Variables: { AB: !Ref F } }"), "circular dependency between resources: F -> F"},
 		{"F", strings.Replace(function(""), "!GetAtt Role.Arn", "arn:aws:iam::123456789012:role/other", 1), "F.Role: must be the Arn"},
-		{"F", event("Schedule", ""), "F.Events.E.Type: "},
+		{"F", event("Api", ""), "F.Events.E.Type: "},
 		{"F", event("HttpApi", "Method: GET, Path: /a"), "F.Events.E.Properties.ApiId: required"},
 		{"F", event("HttpApi", "ApiId: other, Method: GET, Path: /a"), "ApiId: must be an AWS::Serverless::HttpApi"},
 		{"F", event("HttpApi", "ApiId: !Ref Api, Method: FETCH, Path: /a"), `"FETCH" is not a method`},

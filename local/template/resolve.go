@@ -193,6 +193,8 @@ func (c *call) attribute(id, name string) *node {
 		return c.refuse("%q is not a resource", id)
 	case !r.active:
 		return c.refuse("%q is not made: its Condition is false", id)
+	case strings.HasPrefix(r.typ, customType) && c.scope.sam:
+		return c.refuse("%q is made by a function, and the embedded AWS has to start all of them before", id)
 	}
 	if c.scope.from != nil {
 		c.scope.from.needs(id)

@@ -35,7 +35,8 @@ func (r *resource) serverless() string {
 
 // resourceType says how a type of resource is read.
 type resourceType struct {
-	// order is 0 for what others name, 2 for what attaches to others.
+	// order is 0 for what others name, 2 for what attaches to others, 3 for what
+	// looks at these.
 	order int
 	// nameProperty sets the physical name, if the type has one that can be set.
 	nameProperty string
@@ -44,6 +45,9 @@ type resourceType struct {
 
 // typeNamed knows all types of resources there are here.
 func typeNamed(name string) (resourceType, bool) {
+	if strings.HasPrefix(name, customType) {
+		return resourceType{2, "", (*loader).readCustomResource}, true
+	}
 	switch name {
 	case "AWS::Serverless::Function":
 		return resourceType{1, "FunctionName", (*loader).readFunction}, true
@@ -53,6 +57,8 @@ func typeNamed(name string) (resourceType, bool) {
 		return resourceType{0, "DomainName", (*loader).readAPIDomain}, true
 	case "AWS::ApiGatewayV2::ApiMapping":
 		return resourceType{2, "", (*loader).readAPIMapping}, true
+	case "AWS::Lambda::Permission":
+		return resourceType{2, "", (*loader).readPermission}, true
 	case "AWS::IAM::Role":
 		return resourceType{0, "RoleName", (*loader).readRole}, true
 	case "AWS::Logs::LogGroup":
@@ -69,6 +75,16 @@ func typeNamed(name string) (resourceType, bool) {
 		return resourceType{1, "TableName", (*loader).readTable}, true
 	case "AWS::SecretsManager::Secret":
 		return resourceType{1, "Name", (*loader).readSecret}, true
+	case "AWS::SecretsManager::RotationSchedule":
+		return resourceType{3, "", (*loader).readRotationSchedule}, true
+	case "AWS::Cognito::UserPool":
+		return resourceType{0, "UserPoolName", (*loader).readUserPool}, true
+	case "AWS::Cognito::UserPoolDomain":
+		return resourceType{1, "Domain", (*loader).readUserPoolDomain}, true
+	case "AWS::Cognito::UserPoolResourceServer":
+		return resourceType{1, "", (*loader).readUserPoolResourceServer}, true
+	case "AWS::Cognito::UserPoolClient":
+		return resourceType{2, "", (*loader).readUserPoolClient}, true
 	case "AWS::CloudWatch::Alarm":
 		return resourceType{2, "AlarmName", (*loader).readAlarm}, true
 	case "AWS::CloudWatch::Dashboard":
@@ -94,6 +110,7 @@ type parts struct {
 	responseHeaders map[string]*ResponseHeadersPolicy // by id
 	accessControls  map[string]bool                   // by id
 	queuePolicies   map[string]string                 // by queue ARN: logical id of its policy
+	rotatable       map[string]string                 // by function ARN: logical id of Secrets Manager's permission
 	routes          map[string]bool                   // taken ones
 	notifications   []bucketNotification
 }
@@ -107,6 +124,7 @@ func newParts() parts {
 		responseHeaders: map[string]*ResponseHeadersPolicy{},
 		accessControls:  map[string]bool{},
 		queuePolicies:   map[string]string{},
+		rotatable:       map[string]string{},
 		routes:          map[string]bool{},
 	}
 }
@@ -128,7 +146,7 @@ func (l *loader) readResources(at cursor) {
 	if l.problems.err() != nil {
 		return
 	}
-	for order := range 3 {
+	for order := range 4 {
 		for _, r := range l.resources {
 			if t, ok := typeNamed(r.typ); ok && t.order == order && r.active {
 				l.readProperties(r, t)

@@ -118,9 +118,11 @@ func (l *loader) readFunction(r *resource, o *object) {
 	o.get("Events").eachField(func(_ string, at cursor) {
 		at.fields(func(o *object) {
 			properties := o.get("Properties").required()
-			switch o.get("Type").required().oneOf("HttpApi", "SQS") {
+			switch o.get("Type").required().oneOf("HttpApi", "SQS", "Schedule") {
 			case "HttpApi":
 				properties.fields(func(o *object) { f.Routes = append(f.Routes, l.route(r, o)) })
+			case "Schedule":
+				properties.fields(func(o *object) { f.Schedules = append(f.Schedules, schedule(o)) })
 			case "SQS":
 				properties.fields(func(o *object) { f.Queues = append(f.Queues, l.eventSource(f, o)) })
 			}

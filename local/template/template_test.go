@@ -20,7 +20,7 @@ func options() Options {
 	return Options{
 		StackName: "airlock", Region: "eu-central-1", AccountID: "123456789012",
 		Parameters: map[string]string{
-			"Issuer": "https://issuer.example/", "Audience": "airlock-app", "KeyGroupId": "key-group-1",
+			"Issuer": "https://issuer.example/", "Audience": "airlock-app",
 		},
 	}
 }

@@ -25,10 +25,12 @@
 // Environment: SIGNING_KEY_SECRET, KEY_NAME_PREFIX, KEY_ALGORITHM,
 // SIGNED_URL_MAX_TTL, SIGNING_KEY_CACHE_TTL (docs/operations.md).
 //
-// IAM: secretsmanager:DescribeSecret, GetSecretValue, PutSecretValue and
-// UpdateSecretVersionStage on the one secret; cloudfront:ListPublicKeys,
-// CreatePublicKey, GetPublicKey, DeletePublicKey, ListKeyGroups, GetKeyGroup,
-// CreateKeyGroup, UpdateKeyGroup and DeleteKeyGroup, which know no resources.
+// IAM: secretsmanager:DescribeSecret, secretsmanager:GetSecretValue,
+// secretsmanager:PutSecretValue and secretsmanager:UpdateSecretVersionStage on
+// the one secret; cloudfront:ListPublicKeys, cloudfront:CreatePublicKey,
+// cloudfront:GetPublicKey, cloudfront:DeletePublicKey, cloudfront:ListKeyGroups,
+// cloudfront:CreateKeyGroup, cloudfront:GetKeyGroup, cloudfront:UpdateKeyGroup
+// and cloudfront:DeleteKeyGroup, which know no resources.
 //
 // Limits: 5 keys a group, 10 an account, shared with other stacks ("Quotas",
 // Amazon CloudFront Developer Guide). Where they leave no room a rotation is

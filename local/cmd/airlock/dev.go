@@ -79,10 +79,10 @@ airlock is up (functions built in {{printf "%.1f" .Built}} s, ready in {{printf 
   CDN              {{.Endpoints.CDN}}
   S3               {{.Endpoints.S3}}   bucket {{.Endpoints.Bucket}}
   DynamoDB         {{.Endpoints.DynamoDB}}   table {{.Endpoints.Table}}
-  Secrets Manager  {{.Endpoints.SecretsManager}}
+  Secrets Manager  {{.Endpoints.SecretsManager}}   CloudFront's API {{.Endpoints.CloudFront}}
   Lambda           {{.Endpoints.Lambda}}
   tokens           {{.Endpoints.Token}}?sub=alice
-  for programs     {{.Data}}/endpoints.json, and {{.Data}}/aws.env for the AWS CLI and SDKs
+  for programs     {{.Data}}/endpoints.json; aws.env beside it is for the AWS CLI and SDKs, env.json for sam local invoke
 
 ask for an upload:
 curl -s {{.Endpoints.API}}/uploads {{template "auth" .}} -d '{"name":"hello.txt","contentType":"text/plain","contentLength":13}'

@@ -1,5 +1,6 @@
 // Command airlock runs the embedded AWS: `airlock demo` plays the product's
-// story on one of its own and ends, `airlock dev` keeps one up.
+// story on one of its own and ends, `airlock dev` keeps one up, and `airlock
+// rotate` rotates the signing key of the one that dev keeps up.
 //
 // It is started in the project's folder. Environment: AIRLOCK_DATA (where dev
 // keeps its state, .airlock), AIRLOCK_PORT (the first of dev's ports, 4600; 0
@@ -34,7 +35,9 @@ func run(ctx context.Context, args []string) error {
 			return demo(ctx, os.Stdout)
 		case "dev":
 			return dev(ctx, os.Stdout)
+		case "rotate":
+			return rotate(ctx, os.Stdout)
 		}
 	}
-	return errors.New("usage: airlock demo | dev")
+	return errors.New("usage: airlock demo | dev | rotate")
 }

@@ -52,7 +52,7 @@ func TestRefusals(t *testing.T) {
 	if err := os.WriteFile(notKey, []byte("swordfish"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	const usage, ports = "airlock: usage: airlock demo | dev\n", "airlock: AIRLOCK_PORT must be 0 to 65529\n"
+	const usage, ports = "airlock: usage: airlock demo | dev | rotate\n", "airlock: AIRLOCK_PORT must be 0 to 65527\n"
 	for _, tt := range []struct {
 		name        string
 		environment []string
@@ -62,8 +62,9 @@ func TestRefusals(t *testing.T) {
 		{"nothing asked", nil, nil, usage},
 		{"too much asked", nil, []string{"dev", "now"}, usage},
 		{"unknown", nil, []string{"--help"}, usage},
+		{"nothing to rotate", []string{"AIRLOCK_DATA=" + os.DevNull}, []string{"rotate"}, "airlock: nothing runs with its data in " + os.DevNull + ": start it with `make dev`\n"},
 		{"port is no number", []string{"AIRLOCK_PORT=http"}, []string{"dev"}, ports},
-		{"port too high", []string{"AIRLOCK_PORT=65530"}, []string{"dev"}, ports},
+		{"port too high", []string{"AIRLOCK_PORT=65528"}, []string{"dev"}, ports},
 		{"port negative", []string{"AIRLOCK_PORT=-1"}, []string{"dev"}, ports},
 		{"key missing", []string{"AIRLOCK_SIGNING_KEY=/no/such.pem"}, []string{"dev"}, "airlock: AIRLOCK_SIGNING_KEY: open /no/such.pem: no such file or directory\n"},
 		{"key is none", []string{"AIRLOCK_SIGNING_KEY=" + notKey}, []string{"dev"}, "airlock: the signing key: not PEM\n"},
@@ -162,6 +163,7 @@ func TestDev(t *testing.T) {
 	t.Run("curl", func(t *testing.T) { testCurl(t, d) })
 	t.Run("files", func(t *testing.T) { testFiles(t, d) })
 	t.Run("aws", func(t *testing.T) { testCLI(t, d) })
+	t.Run("rotate", func(t *testing.T) { testRotate(t, d) })
 	t.Run("interrupt", func(t *testing.T) { testInterrupt(t, d) })
 }
 
@@ -193,6 +195,7 @@ func testFiles(t *testing.T, d *running) {
 		"AWS_REGION": d.endpoints.Region, "AWS_DEFAULT_REGION": d.endpoints.Region,
 		"AWS_ENDPOINT_URL_S3": d.endpoints.S3, "AWS_ENDPOINT_URL_DYNAMODB": d.endpoints.DynamoDB,
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER": d.endpoints.SecretsManager, "AWS_ENDPOINT_URL_LAMBDA": d.endpoints.Lambda,
+		"AWS_ENDPOINT_URL_CLOUDFRONT": d.endpoints.CloudFront,
 	}
 	for _, pair := range env {
 		name, value, _ := strings.Cut(pair, "=")
@@ -207,8 +210,8 @@ func testFiles(t *testing.T, d *running) {
 		}
 		delete(want, name)
 	}
-	if len(env) != 8 || len(want) != 0 {
-		t.Errorf("aws.env has %d lines and lacks %v, want 8 and nothing", len(env), want)
+	if len(env) != 9 || len(want) != 0 {
+		t.Errorf("aws.env has %d lines and lacks %v, want 9 and nothing", len(env), want)
 	}
 	info, err := os.Stat(d.data)
 	if err != nil || info.Mode().Perm() != 0o700 {
@@ -259,7 +262,7 @@ func testInterrupt(t *testing.T, d *running) {
 			t.Errorf("the function with the process id %d is still there: %v", pid, err)
 		}
 	}
-	for _, endpoint := range []string{d.endpoints.API, d.endpoints.CDN, d.endpoints.S3, d.endpoints.Lambda, d.endpoints.DynamoDB, d.endpoints.SecretsManager, d.endpoints.Issuer} {
+	for _, endpoint := range []string{d.endpoints.API, d.endpoints.CDN, d.endpoints.S3, d.endpoints.Lambda, d.endpoints.DynamoDB, d.endpoints.SecretsManager, d.endpoints.CloudFront, d.endpoints.Issuer} {
 		u, err := url.Parse(endpoint)
 		if err != nil {
 			t.Fatal(err)

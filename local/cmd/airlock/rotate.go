@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"airlock/local/stack"
+)
+
+const (
+	pending = "AWSPENDING"
+	// ripe is how long ago a next key must have been published to sign, for the
+	// sake of edges that are far away (docs/adr/0013).
+	ripe = 20 * time.Minute
+	// rotationWait is more than any rotation takes here. One that fails is made
+	// again after a minute.
+	rotationWait = 30 * time.Second
+)
+
+// signingKeys is what the secret's document says of keys, the private halves
+// left out.
+type signingKeys struct {
+	KeyPairID string
+	Next      *struct {
+		KeyPairID string
+		Published time.Time
+	}
+	Retired []struct {
+		KeyPairID string
+		Until     time.Time
+	}
+}
+
+// rotate rotates the signing key of a running dev, now.
+func rotate(ctx context.Context, out io.Writer) error {
+	o, err := devOptions()
+	if err != nil {
+		return err
+	}
+	client, secret, err := secretOf(o.Data)
+	if err != nil {
+		return err
+	}
+	before, err := readKeys(ctx, client, secret)
+	if err != nil {
+		return err
+	}
+	if err := ripen(ctx, out, client, secret, before); err != nil {
+		return err
+	}
+	began, err := client.RotateSecret(ctx, &secretsmanager.RotateSecretInput{SecretId: &secret})
+	if err != nil {
+		return fmt.Errorf("asking for a rotation: %w", err)
+	}
+	if err := awaitCurrent(ctx, client, secret, *began.VersionId); err != nil {
+		return err
+	}
+	after, err := readKeys(ctx, client, secret)
+	if err != nil {
+		return err
+	}
+	if after.KeyPairID == before.KeyPairID {
+		fmt.Fprintf(out, "%s signs on, as there was no next key; rotate again to change it\n", after.KeyPairID)
+	} else {
+		fmt.Fprintf(out, "%s signs from now on, and after it has been re-read in running containers; %s did until now\n", after.KeyPairID, before.KeyPairID)
+	}
+	if after.Next != nil {
+		fmt.Fprintf(out, "%s is next\n", after.Next.KeyPairID)
+	}
+	for _, r := range after.Retired {
+		fmt.Fprintf(out, "%s is retired: its URLs are good until %s at the latest\n", r.KeyPairID, r.Until.Local().Format(time.DateTime))
+	}
+	return nil
+}
+
+// secretOf finds the running stack of a data folder, and its secret.
+func secretOf(data string) (*secretsmanager.Client, string, error) {
+	var e stack.Endpoints
+	text, err := os.ReadFile(filepath.Join(data, "endpoints.json"))
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return nil, "", fmt.Errorf("nothing runs with its data in %s: start it with `make dev`", data)
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &e)
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	variables, err := os.ReadFile(filepath.Join(data, "aws.env"))
+	if err != nil {
+		return nil, "", err
+	}
+	env := map[string]string{}
+	for line := range strings.Lines(string(variables)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		env[name] = value
+	}
+	return secretsmanager.New(secretsmanager.Options{
+		Region: e.Region, BaseEndpoint: &e.SecretsManager,
+		Credentials: credentials.NewStaticCredentialsProvider(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], ""),
+	}), e.Secret, nil
+}
+
+func readKeys(ctx context.Context, client *secretsmanager.Client, secret string) (signingKeys, error) {
+	var keys signingKeys
+	got, err := client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &secret})
+	if err != nil {
+		return keys, fmt.Errorf("reading the secret: %w", err)
+	}
+	if err := json.Unmarshal([]byte(aws.ToString(got.SecretString)), &keys); err != nil {
+		return keys, errors.New("the secret is no JSON document with a signing key") // the error would quote it
+	}
+	return keys, nil
+}
+
+// ripen dates the publication of the next key back: the embedded edge has known
+// it from that moment on, and has nobody to wait for.
+func ripen(ctx context.Context, out io.Writer, client *secretsmanager.Client, secret string, keys signingKeys) error {
+	if keys.Next == nil || time.Since(keys.Next.Published) >= ripe {
+		return nil
+	}
+	got, err := client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &secret})
+	if err != nil {
+		return fmt.Errorf("reading the secret: %w", err)
+	}
+	text, err := republish([]byte(*got.SecretString), time.Now().Add(-ripe))
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%s, the next key, counts as published %v ago: this edge has it already\n", keys.Next.KeyPairID, ripe)
+	if _, err := client.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: &secret, SecretString: aws.String(string(text))}); err != nil {
+		return err
+	}
+	if !slices.Contains(got.VersionStages, pending) {
+		return nil
+	}
+	// Left there by a rotation that has ended, it would pass for one that has not.
+	_, err = client.UpdateSecretVersionStage(ctx, &secretsmanager.UpdateSecretVersionStageInput{
+		SecretId: &secret, VersionStage: aws.String(pending), RemoveFromVersionId: got.VersionId,
+	})
+	return err
+}
+
+// republish returns the secret's document with another time for its next key.
+func republish(document []byte, published time.Time) ([]byte, error) {
+	var d, next map[string]json.RawMessage
+	err := json.Unmarshal(document, &d)
+	if err == nil {
+		err = json.Unmarshal(d["next"], &next)
+	}
+	if err != nil {
+		return nil, errors.New("the secret is no JSON document with a next key")
+	}
+	if next["published"], err = json.Marshal(published.UTC().Truncate(time.Second)); err != nil {
+		return nil, err
+	}
+	if d["next"], err = json.Marshal(next); err != nil {
+		return nil, err
+	}
+	return json.Marshal(d)
+}
+
+// awaitCurrent waits until a version is the one that counts.
+func awaitCurrent(ctx context.Context, client *secretsmanager.Client, secret, version string) error {
+	ctx, cancel := context.WithTimeout(ctx, rotationWait)
+	defer cancel()
+	for {
+		got, err := client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &secret})
+		if err == nil && *got.VersionId == version {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errors.New("the rotation did not succeed; why is in what `make dev` says")
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
