@@ -29,7 +29,7 @@ func New(c Config) (*Service, error) {
 		s.rootKey = root
 	}
 	for id, keys := range c.KeyGroups {
-		if err := s.SetKeyGroup(id, keys); err != nil {
+		if s.groups[id], err = parseKeyGroup(id, keys); err != nil {
 			return nil, err
 		}
 	}

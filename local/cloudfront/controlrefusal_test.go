@@ -218,6 +218,7 @@ func TestControlProtocol(t *testing.T) {
 		{"a wrong secret", "GET", "/2020-05-31/public-key", "", forger, controlRegion, 403, "SignatureDoesNotMatch"},
 		{"an expired token", "GET", "/2020-05-31/public-key", "", expired, controlRegion, 403, "ExpiredToken"},
 		{"another region", "GET", "/2020-05-31/public-key", "", s.operator, "eu-central-1", 403, "SignatureDoesNotMatch"},
+		{"the stack's region", "GET", "/2020-05-31/public-key", "", s.operator, "eu-west-1", 200, ""},
 		{"signed well", "GET", "/2020-05-31/public-key", "", s.operator, controlRegion, 200, ""},
 
 		{"another version", "GET", "/2019-03-26/public-key", "", s.operator, controlRegion, 404, "UnknownOperationException"},

@@ -36,7 +36,7 @@ func newControlStand(t *testing.T, delay time.Duration) *controlStand {
 	t.Helper()
 	s := &controlStand{iam: iam.NewDirectory(), path: filepath.Join(t.TempDir(), "db")}
 	s.operator = s.iam.Issue(&iam.Principal{Name: "operator", ARN: "arn:aws:iam::123456789012:user/operator", Operator: true}, 24*time.Hour)
-	s.config = ControlConfig{IAM: s.iam, PropagationDelay: delay}
+	s.config = ControlConfig{IAM: s.iam, Region: "eu-west-1", PropagationDelay: delay}
 	s.open(t)
 	t.Cleanup(func() {
 		if err := s.config.DB.Close(); err != nil {

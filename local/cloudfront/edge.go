@@ -39,7 +39,6 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
-	"sync"
 	"time"
 
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
@@ -60,7 +59,7 @@ type Config struct {
 
 	Origins map[string]Origin // by template.Origin.ID
 
-	// KeyGroups are groups that no control call made, by id.
+	// KeyGroups are groups that no control call made and none changes, by id.
 	KeyGroups map[string][]PublicKey
 	// Keys are those that control calls made; nil: there are none. What it
 	// changes is before the edge at once, or after its propagation delay.
@@ -100,7 +99,6 @@ type Service struct {
 	keys    *Control // nil: none
 	trusted []string // what keys knows that this edge trusts
 
-	mu     sync.RWMutex
 	groups map[string]map[string]crypto.PublicKey // group id, key id
 }
 

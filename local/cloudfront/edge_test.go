@@ -5,7 +5,6 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -130,64 +129,6 @@ func TestBehaviors(t *testing.T) {
 			t.Errorf("GET %s = %d, want %d", path, got.StatusCode, want)
 		}
 	}
-}
-
-func TestSetKeyGroup(t *testing.T) {
-	t.Parallel()
-	s := newStand(t, hello, nil)
-	url := s.signed(t, "/a") // by ecdsaID
-	status := func() int { return do(t, http.MethodGet, url).StatusCode }
-	for _, step := range []struct {
-		keys []PublicKey
-		want int
-	}{
-		{[]PublicKey{publicKey(t, rsaID)}, http.StatusForbidden},
-		{[]PublicKey{publicKey(t, rsaID), publicKey(t, ecdsaID)}, http.StatusOK},
-		{[]PublicKey{{ID: ecdsaID, PEM: publicKey(t, otherID).PEM}}, http.StatusForbidden},
-		{[]PublicKey{publicKey(t, ecdsaID)}, http.StatusOK},
-		{nil, http.StatusForbidden},
-	} {
-		if err := s.SetKeyGroup("group", step.keys); err != nil {
-			t.Fatal(err)
-		}
-		if got := status(); got != step.want {
-			t.Errorf("with %d keys GET = %d, want %d", len(step.keys), got, step.want)
-		}
-	}
-
-	if err := s.SetKeyGroup("group", []PublicKey{publicKey(t, ecdsaID)}); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.SetKeyGroup("group", []PublicKey{{ID: "K", PEM: []byte("no key")}}); err == nil {
-		t.Error("SetKeyGroup took no key for one")
-	}
-	if got := status(); got != http.StatusOK {
-		t.Errorf("after a refused SetKeyGroup GET = %d, want 200: the group is as it was", got)
-	}
-}
-
-func TestConcurrentRotation(t *testing.T) {
-	t.Parallel()
-	s := newStand(t, hello, nil)
-	url := s.signed(t, "/a")
-	var wait sync.WaitGroup
-	for range 4 {
-		wait.Go(func() {
-			for range 10 {
-				if got := do(t, http.MethodGet, url); got.StatusCode != http.StatusOK {
-					t.Errorf("GET = %d, want 200 all the time", got.StatusCode)
-				}
-			}
-		})
-	}
-	for range 50 {
-		for _, keys := range [][]PublicKey{{publicKey(t, ecdsaID)}, {publicKey(t, rsaID), publicKey(t, ecdsaID)}} {
-			if err := s.SetKeyGroup("group", keys); err != nil {
-				t.Error(err)
-			}
-		}
-	}
-	wait.Wait()
 }
 
 // TestExpiry: the clock of the process decides, at the start of a request.

@@ -25,41 +25,21 @@ type PublicKey struct {
 	PEM []byte // "PUBLIC KEY" (PKIX): RSA with 2048 bits, or ECDSA on P-256
 }
 
-// SetKeyGroup puts keys in place of all that the group id held, and makes the
-// group if there was none. Requests see the old keys or the new ones, never a
-// mixture. A group may be empty: then nobody's signature is good. Keys that
-// CloudFront does not take are an error, and the group stays as it was.
-func (s *Service) SetKeyGroup(id string, keys []PublicKey) error {
-	group, err := parseKeyGroup(id, keys)
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.groups[id] = group
-	return nil
-}
-
 // lookupKey finds a key by its id in groups, and is nil where there is none.
 func (s *Service) lookupKey(groups []string, id string, now time.Time) crypto.PublicKey {
-	if key := s.givenKey(groups, id); key != nil || s.keys == nil {
-		return key
-	}
-	return s.keys.key(groups, id, now)
-}
-
-// givenKey finds it in the groups that no control call made.
-func (s *Service) givenKey(groups []string, id string) crypto.PublicKey {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
 	for _, group := range groups {
 		if key, ok := s.groups[group][id]; ok {
 			return key
 		}
 	}
-	return nil
+	if s.keys == nil {
+		return nil
+	}
+	return s.keys.key(groups, id, now)
 }
 
+// parseKeyGroup takes what CloudFront takes. A group may be empty: then nobody's
+// signature is good.
 func parseKeyGroup(id string, keys []PublicKey) (map[string]crypto.PublicKey, error) {
 	if id == "" {
 		return nil, errors.New("cloudfront: a key group has no id")

@@ -158,7 +158,7 @@ func TestStartRefuses(t *testing.T) {
 func TestMissingEnvironment(t *testing.T) {
 	source := copyProject(t)
 	template := filepath.Join(source, "template.yaml")
-	edit(t, template, "          SIGNING_KEY_SECRET: !Ref SigningKeySecret\n", "")
+	edit(t, template, "          SIGNING_KEY_SECRET: !Ref SigningKeySecret\n          READ_ANY_SCOPE", "          READ_ANY_SCOPE")
 	edit(t, template, "          DELIVERY_BASE_URL: ", "          NO_DELIVERY_BASE_URL: ")
 	edit(t, template, "          UPLOAD_URL_TTL: !Ref UploadUrlTtl\n", "          UPLOAD_URL_TTL: 2h\n")
 	var log logBuffer
