@@ -208,7 +208,7 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	select {
 	case answered <- a: // nil is never ready
 	default:
-		s.Log.Info("an answer nobody waits for", slog.String("resource", a.LogicalResourceID), slog.String("status", a.Status), slog.String("reason", a.Reason))
+		s.Log.InfoContext(r.Context(), "an answer nobody waits for", slog.String("resource", a.LogicalResourceID), slog.String("status", a.Status), slog.String("reason", a.Reason))
 	}
 }
 
@@ -226,7 +226,7 @@ func readAnswer(body io.Reader) (answer, error) {
 		return a, errors.New("the answer is no JSON object of the members that there are")
 	}
 	if a.Status != "SUCCESS" && a.Status != "FAILED" {
-		return a, errors.New("Status is neither SUCCESS nor FAILED")
+		return a, errors.New("the Status is neither SUCCESS nor FAILED")
 	}
 	if a.Status == "FAILED" && a.Reason == "" {
 		return a, errors.New("FAILED needs a Reason")

@@ -54,6 +54,7 @@ func TestStack(t *testing.T) {
 		{"deviating uploads", testPutDeviations},
 		{"equivalent uploads", testPutEquivalents},
 		{"plain headers", testPlainHeaders},
+		{"active content", testActiveContent},
 		{"racing uploads", testRacingUploads},
 		{"odd clients", testClients},
 		{"samples", testSamples},

@@ -11,8 +11,9 @@ import (
 
 // fakeSecrets is one secret.
 type fakeSecrets struct {
-	values map[string]string   // by version; "" none yet
-	labels map[string][]string // by version
+	values       map[string]string   // by version; "" none yet
+	labels       map[string][]string // by version
+	nextRotation time.Time           // zero: rotation is off
 	// signing is who was the current key since when, as a signer reads it.
 	signing []since[string]
 }
@@ -106,7 +107,11 @@ func (s *fakeSecrets) serveSecrets(action string, body []byte) *http.Response {
 	case "DescribeSecret":
 		labelled := maps.Clone(s.labels)
 		maps.DeleteFunc(labelled, func(_ string, l []string) bool { return len(l) == 0 })
-		return secretsAnswer(map[string]any{"ARN": secretARN, "VersionIdsToStages": labelled})
+		described := map[string]any{"ARN": secretARN, "VersionIdsToStages": labelled}
+		if !s.nextRotation.IsZero() {
+			described["NextRotationDate"] = s.nextRotation.Unix()
+		}
+		return secretsAnswer(described)
 	case "GetSecretValue":
 		id := in.VersionID
 		if id == "" && in.VersionStage == "" {

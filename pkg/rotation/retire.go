@@ -5,7 +5,12 @@ import (
 	"log/slog"
 	"slices"
 	"time"
+
+	"airlock/pkg/metric"
 )
+
+// overdue is how late a rotation may be: one that fails is tried again.
+const overdue = 24 * time.Hour
 
 // retire takes the keys whose last URL has expired out of the group and deletes
 // them, and what crashes and operators have left: those no document ever held at
@@ -15,6 +20,7 @@ func (h *Handler) retire(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	h.watch(ctx, log, v)
 	current, pending := v.has(stageCurrent), v.has(stagePending)
 	if current == "" {
 		log.LogAttrs(ctx, slog.LevelInfo, "no signing key yet")
@@ -70,4 +76,14 @@ func (h *Handler) retire(ctx context.Context, log *slog.Logger) error {
 	}
 	log.LogAttrs(ctx, slog.LevelInfo, "keys retired", slog.Any("gone", expired), slog.Any("orphans", s.orphans))
 	return h.replace(ctx, v, d.without(expired).retiring(now.Add(h.lifetime()), s.orphans...))
+}
+
+// watch counts a rotation that should have been. Secrets Manager counts none that
+// fail, and calls nobody where it may not.
+func (h *Handler) watch(ctx context.Context, log *slog.Logger, v versions) {
+	if v.due.IsZero() || time.Since(v.due) <= overdue {
+		return
+	}
+	log.LogAttrs(ctx, slog.LevelWarn, "rotation is overdue", append(
+		[]slog.Attr{slog.Time("due", v.due)}, metric.Attrs("", metric.Count("RotationsOverdue", 1))...)...)
 }

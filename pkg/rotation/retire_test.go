@@ -86,6 +86,27 @@ func TestRetireLeavesRotationsAlone(t *testing.T) {
 	})
 }
 
+// TestOverdue: a rotation that does not come is counted every day, for the alarm,
+// and not one that is only a little late.
+func TestOverdue(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		late time.Duration
+		off  bool
+		want int
+	}{{-time.Hour, false, 0}, {24 * time.Hour, false, 0}, {24*time.Hour + time.Second, false, 1}, {0, true, 0}} {
+		inVirtualTime(t, func(t *testing.T, a *account) {
+			if !tt.off {
+				a.nextRotation = time.Now().Add(-tt.late)
+			}
+			a.run(t)
+			if got := strings.Count(a.log.String(), `"RotationsOverdue":1`); got != tt.want {
+				t.Errorf("%v late, off: %t: overdue %d times, want %d", tt.late, tt.off, got, tt.want)
+			}
+		})
+	}
+}
+
 // TestOperatorsKey: it is put into the group where it was forgotten, by the daily
 // run as by a rotation, leaves it when its time is up, and is not deleted.
 func TestOperatorsKey(t *testing.T) {

@@ -58,6 +58,7 @@ func (h *Handler) read(ctx context.Context, version, stage string) (d document, 
 // versions are the ids of the secret's versions that have labels.
 type versions struct {
 	labels map[string][]string
+	due    time.Time // the end of the window of the next rotation; zero: there is none
 }
 
 func (h *Handler) versions(ctx context.Context) (versions, error) {
@@ -65,7 +66,7 @@ func (h *Handler) versions(ctx context.Context) (versions, error) {
 	if err != nil {
 		return versions{}, fmt.Errorf("describing the secret: %w", lambdaenv.Cause(err))
 	}
-	return versions{out.VersionIdsToStages}, nil
+	return versions{out.VersionIdsToStages, aws.ToTime(out.NextRotationDate)}, nil
 }
 
 // has returns the version with that label, or "".
