@@ -189,3 +189,15 @@ func TestAnswers(t *testing.T) {
 		t.Errorf("log = %s, %v, want the one answer", log, err)
 	}
 }
+
+// FuzzReadAnswer: whatever is put, a good answer says all that it must.
+func FuzzReadAnswer(f *testing.F) {
+	f.Add(success(`{"Group":"g"}`)(request{RequestID: "r"}))
+	f.Add(`{"Status":"FAILED","Reason":""}`)
+	f.Fuzz(func(t *testing.T, body string) {
+		a, err := readAnswer(strings.NewReader(body))
+		if err == nil && a.Status != "SUCCESS" && (a.Status != "FAILED" || a.Reason == "") {
+			t.Errorf("readAnswer(%q) = %+v", body, a)
+		}
+	})
+}

@@ -15,6 +15,14 @@ import (
 	"airlock/pkg/signingkey"
 )
 
+const (
+	// retryPause is between attempts at what takes time elsewhere.
+	retryPause = 5 * time.Second
+	// newRole is for how long a refusal may be of a role that was made a moment
+	// ago: IAM is eventually consistent, and states no time.
+	newRole = 30 * time.Second
+)
+
 // properties are what a template may say of the custom resource.
 type properties struct {
 	ServiceToken   string         `json:"ServiceToken"`
@@ -38,7 +46,13 @@ func (h *Handler) customResource(ctx context.Context, log *slog.Logger, e *resou
 	var err error
 	switch e.RequestType {
 	case "Create", "Update":
-		if id, err = h.ensure(work, e); err == nil {
+		patient, cancel := context.WithTimeout(work, newRole)
+		defer cancel()
+		err = again(patient, func() error {
+			id, err = h.ensure(work, e)
+			return err
+		}, "AccessDenied", "AccessDeniedException")
+		if err == nil {
 			a.PhysicalResourceID, a.Data = id, &answerData{id}
 		}
 	case "Delete":
@@ -177,8 +191,23 @@ func firstToken(requestID string) string {
 // groupID is what CloudFront's ids of key groups look like.
 var groupID = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
-// retryInUse is the pause between attempts to delete what is still in use.
-const retryInUse = 5 * time.Second
+// again does something every few seconds, as long as it fails with one of codes
+// and ctx lasts.
+func again(ctx context.Context, do func() error, codes ...string) error {
+	for {
+		err := do()
+		if !hasCode(err, codes...) {
+			return err
+		}
+		pause := time.NewTimer(retryPause)
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+			return err
+		}
+	}
+}
 
 // delete removes the key group and our keys, for as long as it takes and the
 // deadline allows: CloudFront lets go of them a while after the distribution.
@@ -187,19 +216,12 @@ const retryInUse = 5 * time.Second
 // group and keys of today are not meant then. An id that never was a group's is a
 // failed creation's, ours or CloudFormation's, and is.
 func (h *Handler) delete(ctx context.Context, physicalID string) error {
-	for {
-		err := h.tryDelete(ctx, physicalID)
-		if !hasCode(err, "ResourceInUse", "PublicKeyInUse") {
-			return err
-		}
-		pause := time.NewTimer(retryInUse)
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
-			return fmt.Errorf("a distribution or another key group still uses it: %w", err)
-		}
+	inUse := []string{"ResourceInUse", "PublicKeyInUse"}
+	err := again(ctx, func() error { return h.tryDelete(ctx, physicalID) }, inUse...)
+	if hasCode(err, inUse...) {
+		return fmt.Errorf("a distribution or another key group still uses it: %w", err)
 	}
+	return err
 }
 
 func (h *Handler) tryDelete(ctx context.Context, physicalID string) error {

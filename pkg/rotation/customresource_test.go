@@ -255,6 +255,30 @@ func TestFailures(t *testing.T) {
 	}
 }
 
+// TestNewRole: of a role made a moment ago IAM may not know everywhere what it
+// allows. A creation waits for that, and not for a permission that is missing.
+func TestNewRole(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		denied int
+		status string
+		most   time.Duration
+	}{{1, "SUCCESS", 5 * time.Second}, {6, "SUCCESS", 30 * time.Second}, {1000, "FAILED", 30 * time.Second}} {
+		synctest.Test(t, func(t *testing.T) {
+			a := newAccount()
+			a.denied = tt.denied
+			began := time.Now()
+			out := a.invoke(t, resource("Create", token(1), "", ""))
+			if took := time.Since(began); out.Status != tt.status || took > tt.most {
+				t.Errorf("after %d refusals CloudFormation was told %+v in %v, want %s in %v", tt.denied, out, took, tt.status, tt.most)
+			}
+			if tt.status == "FAILED" && !strings.Contains(out.Reason, "AccessDenied") {
+				t.Errorf("the reason is %q, want the refusal", out.Reason)
+			}
+		})
+	}
+}
+
 // hang is a service that takes its time.
 func hang(ctx context.Context, _ string) error {
 	<-ctx.Done()

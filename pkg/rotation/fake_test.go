@@ -44,6 +44,7 @@ type account struct {
 	fault   func(ctx context.Context, call string) error // nil: none; an error is no answer
 	heard   []heard                                      // by CloudFormation
 	deaf    int                                          // answers CloudFormation does not take
+	denied  int                                          // calls that the role may not make yet
 }
 
 // heard is one answer to CloudFormation.
@@ -94,6 +95,10 @@ func (a *account) RoundTrip(r *http.Request) (*http.Response, error) {
 		if err := a.fault(r.Context(), call); err != nil {
 			return nil, err
 		}
+	}
+	if a.denied > 0 {
+		a.denied--
+		return respond(http.StatusForbidden, `{"__type":"AccessDeniedException"}`), nil
 	}
 	var res *http.Response
 	if strings.HasPrefix(r.URL.Host, "secretsmanager.") {
