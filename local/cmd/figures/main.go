@@ -53,6 +53,7 @@ var figures = []figure{
 	{"presign: archive, arm64", "PresignFunction.zip", "MB", 2.9, 2.67},
 	{"sign: archive, arm64", "SignFunction.zip", "MB", 3.3, 3.10},
 	{"record: archive, arm64", "RecordFunction.zip", "MB", 3.7, 3.45},
+	{"rotate: archive, arm64", "RotateFunction.zip", "MB", 4.5, 3.2},
 }
 
 func main() {
