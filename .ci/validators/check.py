@@ -24,7 +24,8 @@ PROGRAM = (
 )
 PRIVATE = HERE / "private.guard"
 
-# What would open the bucket: a path, and what to put there (None: nothing).
+# What would open the bucket, lose data or let strangers in: a path below a resource's
+# properties, or from the resource itself with a slash, and what to put there (None: nothing).
 CHANGES = [
     ("Bucket.PublicAccessBlockConfiguration.BlockPublicAcls", False),
     ("Bucket.PublicAccessBlockConfiguration.BlockPublicPolicy", False),
@@ -57,6 +58,18 @@ CHANGES = [
     ("ResponseHeadersPolicy.ResponseHeadersPolicyConfig.SecurityHeadersConfig.ContentTypeOptions.Override", False),
     ("ResponseHeadersPolicy.ResponseHeadersPolicyConfig.SecurityHeadersConfig.ContentSecurityPolicy.ContentSecurityPolicy", "default-src 'none'"),
     ("ResponseHeadersPolicy.ResponseHeadersPolicyConfig.CorsConfig.OriginOverride", False),
+    ("Bucket/DeletionPolicy", None),
+    ("CatalogTable/DeletionPolicy", "Delete"),
+    ("SigningKeySecret/UpdateReplacePolicy", None),
+    ("UserPool/DeletionPolicy", "Delete"),
+    ("ObjectEventDeadLetterQueue/DeletionPolicy", None),
+    ("RotateLogGroup/DeletionPolicy", "Retain"),
+    ("RotationSchedule.RotateImmediatelyOnUpdate", True),
+    ("RotationSchedule/DependsOn", ["KeyGroup"]),
+    ("RotationSchedule/DependsOn", ["RotatePermission"]),
+    ("Distribution.DistributionConfig.DefaultCacheBehavior.TrustedKeyGroups", ["a-group-of-somebody"]),
+    ("RotatePermission.SourceAccount", None),
+    ("UserPool.AdminCreateUserConfig.AllowAdminCreateUserOnly", False),
 ]
 
 
@@ -77,8 +90,10 @@ def guard(template, rules):
 
 def changed(template, path, value):
     template = copy.deepcopy(template)
-    resource, *steps = path.split(".")
-    at = template["Resources"][resource]["Properties"]
+    path = path if "/" in path else path.replace(".", "/Properties.", 1)
+    resource, _, rest = path.partition("/")
+    steps = rest.split(".")
+    at = template["Resources"][resource]
     steps = [int(step) if step.isdigit() else step for step in steps]
     for step in steps[:-1]:
         at = at[step]
