@@ -72,6 +72,10 @@ func TestWrongTypes(t *testing.T) {
 		{`"folder":7`, "invalid_name"},
 		{`"contentType":7`, "unsupported_content_type"},
 		{`"contentLength":"7"`, "invalid_content_length"},
+		{`"contentLength":7.5`, "invalid_content_length"},
+		{`"contentLength":99999999999999999999`, "content_too_large"},
+		{`"contentLength":-99999999999999999999`, "invalid_content_length"},
+		{`"expiresInSeconds":99999999999999999999`, "invalid_expiry"},
 		{`"checksumSHA256":7`, "invalid_checksum"},
 		{`"expiresInSeconds":"7"`, "invalid_expiry"},
 	} {

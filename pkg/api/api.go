@@ -37,7 +37,8 @@ type Endpoint func(ctx context.Context, r Request, e *event) (status int, answer
 
 // JSON makes an endpoint of a function from a JSON body to a JSON answer, sent
 // with the given status. Fields of In may carry a tag `code:"…"`: the refusal
-// when their JSON value is of the wrong type.
+// when their JSON value is of the wrong type; and `over:"…"`: that when it is a
+// number beyond those the field's type has.
 //
 // fn refuses with an [*Error]; any other error is logged and answered as an
 // opaque 500.

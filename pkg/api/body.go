@@ -1,10 +1,12 @@
 package api
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"mime"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -47,7 +49,10 @@ func decodeBody(e *event, in any) error {
 	}
 	var semantic *json.SemanticError
 	if errors.As(err, &semantic) && !errors.Is(err, json.ErrUnknownName) {
-		if code, ok := fieldCode(in, semantic.JSONPointer); ok {
+		if code, ok := fieldCode(in, semantic.JSONPointer, "over"); ok && errors.Is(err, strconv.ErrRange) && !bytes.HasPrefix(semantic.JSONValue, []byte("-")) {
+			return Refuse(code, "a number of the body is larger than any that is taken")
+		}
+		if code, ok := fieldCode(in, semantic.JSONPointer, "code"); ok {
 			return Refuse(code, "a field of the body has the wrong type")
 		}
 		return Refuse(MalformedBody, "a value of the body has the wrong type")
@@ -82,8 +87,8 @@ func header(e *event, name string) string {
 	return ""
 }
 
-// fieldCode finds the code tag of the field that a JSON pointer leads into.
-func fieldCode(in any, p jsontext.Pointer) (Code, bool) {
+// fieldCode finds the code in a tag of the field that a JSON pointer leads into.
+func fieldCode(in any, p jsontext.Pointer, tag string) (Code, bool) {
 	var name string
 	for token := range p.Tokens() {
 		name = token
@@ -96,7 +101,7 @@ func fieldCode(in any, p jsontext.Pointer) (Code, bool) {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		jsonName, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if code, ok := f.Tag.Lookup("code"); ok && jsonName == name {
+		if code, ok := f.Tag.Lookup(tag); ok && jsonName == name {
 			return Code(code), true
 		}
 	}

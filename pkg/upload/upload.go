@@ -89,7 +89,7 @@ type Request struct {
 	Name          string `json:"name" code:"invalid_name"`
 	Folder        string `json:"folder" code:"invalid_name"`
 	ContentType   string `json:"contentType" code:"unsupported_content_type"`
-	ContentLength *int64 `json:"contentLength" code:"invalid_content_length"` // bytes
+	ContentLength *int64 `json:"contentLength" code:"invalid_content_length" over:"content_too_large"` // bytes
 	// ChecksumSHA256 is the base64 of the file's SHA-256, if the client knows it.
 	ChecksumSHA256   *string `json:"checksumSHA256" code:"invalid_checksum"`
 	ExpiresInSeconds *int64  `json:"expiresInSeconds" code:"invalid_expiry"` // default: [Config.TTL]

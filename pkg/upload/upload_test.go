@@ -150,7 +150,7 @@ func TestContentLength(t *testing.T) {
 		{`"contentLength":1000`, ""},
 		{`"contentLength":1001`, api.ContentTooLarge},
 		{`"contentLength":9223372036854775807`, api.ContentTooLarge},
-		{`"contentLength":9223372036854775808`, api.InvalidContentLength},
+		{`"contentLength":9223372036854775808`, api.ContentTooLarge},
 		{`"contentLength":-1`, api.InvalidContentLength},
 		{`"contentLength":1.5`, api.InvalidContentLength},
 		{`"contentLength":1.0`, api.InvalidContentLength},
