@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"airlock/local/stack"
 )
@@ -61,11 +62,11 @@ func rotate(ctx context.Context, out io.Writer) error {
 	if err := ripen(ctx, out, client, secret, before); err != nil {
 		return err
 	}
-	began, err := client.RotateSecret(ctx, &secretsmanager.RotateSecretInput{SecretId: &secret})
+	version, err := begin(ctx, out, client, secret)
 	if err != nil {
 		return fmt.Errorf("asking for a rotation: %w", err)
 	}
-	if err := awaitCurrent(ctx, client, secret, *began.VersionId); err != nil {
+	if err := awaitCurrent(ctx, client, secret, version); err != nil {
 		return err
 	}
 	after, err := readKeys(ctx, client, secret)
@@ -171,6 +172,29 @@ func republish(document []byte, published time.Time) ([]byte, error) {
 		return nil, err
 	}
 	return json.Marshal(d)
+}
+
+// begin asks for a rotation and returns its version. One that has failed and is
+// tried again from time to time is tried at once.
+func begin(ctx context.Context, out io.Writer, client *secretsmanager.Client, secret string) (version string, err error) {
+	began, err := client.RotateSecret(ctx, &secretsmanager.RotateSecretInput{SecretId: &secret})
+	if err == nil {
+		return *began.VersionId, nil
+	}
+	if _, ok := errors.AsType[*types.InvalidRequestException](err); !ok {
+		return "", err
+	}
+	described, errDescribe := client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &secret})
+	if errDescribe != nil {
+		return "", errDescribe
+	}
+	for version, stages := range described.VersionIdsToStages {
+		if slices.Contains(stages, pending) {
+			fmt.Fprintln(out, "a rotation begun earlier is tried again")
+			return version, nil
+		}
+	}
+	return "", err
 }
 
 // awaitCurrent waits until a version is the one that counts.

@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"net/http"
 	"regexp"
+	"strings"
 	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 )
 
 // testRotate rotates the key of a running dev twice within a second, as nobody
@@ -19,7 +22,11 @@ func testRotate(t *testing.T, d *running) {
 		t.Fatalf("the keys of a new stack = %+v, %v, want a next one", before, err)
 	}
 	signed := signedURL(t, d)
-	for range 2 {
+	// One that was asked for too early fails, and comes again.
+	if _, err := client.RotateSecret(t.Context(), &secretsmanager.RotateSecretInput{SecretId: &secret}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 2 {
 		out, err := airlock(t, []string{"AIRLOCK_DATA=" + d.data}, "rotate").CombinedOutput()
 		if err != nil {
 			t.Fatalf("airlock rotate = %v, %s", err, out)
@@ -27,6 +34,9 @@ func testRotate(t *testing.T, d *running) {
 		after, err := readKeys(t.Context(), client, secret)
 		if err != nil || after.Next == nil {
 			t.Fatalf("the keys after a rotation = %+v, %v, want a next one", after, err)
+		}
+		if again := strings.Contains(string(out), "a rotation begun earlier is tried again\n"); again != (i == 0) {
+			t.Errorf("airlock rotate: %s\nwant an earlier rotation the first time", out)
 		}
 		want := `(?s)^` + before.Next.KeyPairID + `, the next key, .*\n` +
 			before.Next.KeyPairID + ` signs from now on[^\n]*; ` + before.KeyPairID + ` did until now\n` +
