@@ -1,7 +1,8 @@
-// Package conformance puts the embedded AWS, and what the functions sign, before
-// implementations that are not ours: dynalite and @aws-sdk/cloudfront-signer
-// (package.json), moto and boto3 (requirements.txt), openssl. Where one of them
-// is missing its tests are skipped, in CI they fail.
+// Package conformance puts the embedded AWS, and what the functions sign and send,
+// before implementations that are not ours: dynalite and
+// @aws-sdk/cloudfront-signer (package.json), moto, boto3 and botocore's models of
+// AWS (requirements.txt), openssl. Where one of them is missing its tests are
+// skipped, in CI they fail.
 package conformance
 
 import (

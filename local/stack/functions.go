@@ -57,6 +57,7 @@ func (s *Stack) startLambda(roles map[string]*iam.Principal, binaries map[string
 			Function: f, Bootstrap: binaries[f.LogicalID], MaxConcurrency: f.ReservedConcurrency,
 		})
 		environments[f.LogicalID] = s.localEnvironment(f)
+		s.options.Environment(f.LogicalID, environments[f.LogicalID])
 	}
 	config.Environment = func(logicalID string) map[string]string { return environments[logicalID] }
 	var err error

@@ -57,6 +57,9 @@ type Options struct {
 	// "secretsmanager" and "cloudfront", so that tests can watch them and let them fail; nil:
 	// nothing. S3 has a server of its own.
 	Intercept func(service string, next http.Handler) http.Handler
+	// Environment may change the variables that a function gets here, so that tests
+	// can put a server of theirs before the services it calls, S3 too; nil: nothing.
+	Environment func(function string, variables map[string]string)
 	// Decided is told of every request made with a function's credentials, and
 	// whether it was allowed; nil: nobody. Strings of r may not outlive the call.
 	Decided func(function string, r iam.Request, allowed bool)
@@ -101,6 +104,9 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	}
 	if o.Intercept == nil {
 		o.Intercept = func(_ string, next http.Handler) http.Handler { return next }
+	}
+	if o.Environment == nil {
+		o.Environment = func(string, map[string]string) {}
 	}
 	if o.Issued == nil {
 		o.Issued = func(string, iam.Credentials) {}
