@@ -17,13 +17,15 @@ TOOL = go tool -modfile=$(CURDIR)/tools/go.mod
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: demo dev rotate
+.PHONY: demo dev rotate smoke
 demo: airlock ## play the whole story on the embedded AWS, refusals included
 	@$(AIRLOCK) demo
 dev: airlock ## keep the embedded AWS up; data in .airlock/ (AIRLOCK_DATA, AIRLOCK_PORT, AIRLOCK_SIGNING_KEY)
 	@exec $(AIRLOCK) dev
 rotate: airlock ## rotate the signing key of a running make dev, now
 	@$(AIRLOCK) rotate
+smoke: airlock ## play the same story against the stack STACK on AWS (TOKEN, TOKEN_OTHER: two users' tokens, if it has no user pool)
+	@exec $(AIRLOCK) smoke
 
 .PHONY: airlock
 airlock: # the embedded AWS; built with the functions' flags, so that both share the standard library

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -29,7 +30,7 @@ func refusals() []Step {
 			return g, victimBytes, []string{"Content-Type", "text/html"}
 		}, http.StatusForbidden),
 		putRefusal("PUT: on another key", func(g grant) (grant, []byte, []string) {
-			g.URL = changePath(g.URL, "other.txt")
+			g.URL, g.ObjectKey = changePath(g.URL, "other.txt"), path.Dir(g.ObjectKey)+"/other.txt"
 			return g, victimBytes, nil
 		}, http.StatusForbidden),
 		{Name: "and nothing of it was stored", run: func(ctx context.Context, p *player) (string, error) {
@@ -58,8 +59,8 @@ func refusals() []Step {
 		}),
 		cdnRefusal("CDN: with another path", func(p *player) string {
 			_, query, _ := strings.Cut(p.signed, "?")
-			path, _, _ := strings.Cut(p.shortURL, "?")
-			return path + "?" + query
+			other, _, _ := strings.Cut(p.shortURL, "?")
+			return other + "?" + query
 		}),
 		cdnRefusal("CDN: with a changed Expires", func(p *player) string {
 			return changeQuery(p.signed, "Expires", func(s string) string {
@@ -85,15 +86,15 @@ func refusals() []Step {
 			return a.String(), errors.Join(err, a.want(http.StatusNotFound))
 		}},
 	}
-	for _, path := range []string{"/uploads", "/signed-urls"} {
-		steps = append(steps, Step{Name: "POST " + path + " without a token", Refusal: true, run: func(ctx context.Context, p *player) (string, error) {
-			a, err := p.post(ctx, path, "", map[string]any{})
+	for _, route := range []string{"/uploads", "/signed-urls"} {
+		steps = append(steps, Step{Name: "POST " + route + " without a token", Refusal: true, run: func(ctx context.Context, p *player) (string, error) {
+			a, err := p.post(ctx, route, "", map[string]any{})
 			return a.String(), errors.Join(err, a.want(http.StatusUnauthorized))
 		}})
 	}
 	return append(steps,
 		Step{Name: "PUT: after expiry", Refusal: true, run: func(ctx context.Context, p *player) (string, error) {
-			if err := p.awaitExpiry(ctx); err != nil {
+			if err := pause(ctx, time.Until(p.shortLived)); err != nil {
 				return "", err
 			}
 			a, err := p.put(ctx, p.shortPut, victimBytes)
@@ -119,18 +120,9 @@ func prepareRefusals(ctx context.Context, p *player) (string, error) {
 	if p.shortURL, err = p.signURL(ctx, p.alice, p.victim.ObjectKey, 1); err != nil {
 		return "", err
 	}
-	// Both ends lie on whole seconds, and clocks of two machines may differ a little.
-	p.shortLived = time.Now().Add(2100 * time.Millisecond)
+	// Both ends lie on whole seconds.
+	p.shortLived = time.Now().Add(2100*time.Millisecond + p.Patience.Skew)
 	return "201, 201, 200", nil
-}
-
-func (p *player) awaitExpiry(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(time.Until(p.shortLived)):
-		return nil
-	}
 }
 
 // putRefusal is a PUT for the victim's grant that must be answered with status.

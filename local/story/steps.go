@@ -66,7 +66,7 @@ func userSteps() []Step {
 // download fetches a signed URL and holds the answer to the bytes, and to the
 // headers without which a stored file could run in a browser.
 func (p *player) download(ctx context.Context, signedURL string, want []byte) (string, error) {
-	a, err := p.do(ctx, http.MethodGet, signedURL, nil, nil)
+	a, err := p.fetch(ctx, signedURL)
 	if err := errors.Join(err, a.want(http.StatusOK)); err != nil {
 		return "", err
 	}
@@ -82,24 +82,24 @@ func (p *player) download(ctx context.Context, signedURL string, want []byte) (s
 // Operator is the oldest form of the story: an operator's own upload to a key
 // of no user, handed out by a caller who may read any.
 func Operator() []Step {
-	key := "mysubpath/hello.txt"
 	return []Step{
-		{Name: "an operator uploads " + key + " with the SDK", run: func(ctx context.Context, p *player) (string, error) {
+		{Name: "an operator uploads hello.txt with the SDK", run: func(ctx context.Context, p *player) (string, error) {
+			p.stores(p.OperatorKey)
 			_, err := p.Operator.PutObject(ctx, &s3.PutObjectInput{
-				Bucket: &p.Bucket, Key: &key, Body: bytes.NewReader(helloBytes), ContentType: aws.String("text/plain"),
+				Bucket: &p.Bucket, Key: &p.OperatorKey, Body: bytes.NewReader(helloBytes), ContentType: aws.String("text/plain"),
 			})
 			p.stored = time.Now()
-			return "stored", err
+			return "stored as " + p.OperatorKey, err
 		}},
 		{Name: "record writes it into the catalog", run: func(ctx context.Context, p *player) (string, error) {
-			return p.awaitRow(ctx, key)
+			return p.awaitRow(ctx, p.OperatorKey)
 		}},
 		{Name: "POST /signed-urls with the read-any scope: 1 hour", run: func(ctx context.Context, p *player) (string, error) {
 			var err error
 			if p.reader, err = p.Token(ctx, "operator", p.ReadAnyScope); err != nil {
 				return "", err
 			}
-			p.signed, err = p.signURL(ctx, p.reader, key, 3600)
+			p.signed, err = p.signURL(ctx, p.reader, p.OperatorKey, 3600)
 			return "200 " + p.signed, err
 		}},
 		{Name: "GET from the CDN, bytes compared", run: func(ctx context.Context, p *player) (string, error) {
@@ -110,7 +110,7 @@ func Operator() []Step {
 			if err != nil {
 				return "", err
 			}
-			a, err := p.post(ctx, "/signed-urls", token, map[string]any{"objectKeys": []string{key}})
+			a, err := p.post(ctx, "/signed-urls", token, map[string]any{"objectKeys": []string{p.OperatorKey}})
 			return a.String(), errors.Join(err, a.want(http.StatusNotFound))
 		}},
 	}

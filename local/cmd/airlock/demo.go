@@ -11,7 +11,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"time"
 
 	"airlock/local/stack"
 	"airlock/local/story"
@@ -59,13 +58,7 @@ func play(ctx context.Context, out io.Writer, title string, steps []story.Step, 
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	fmt.Fprintf(out, "\n%s: functions built in %.1f s, embedded AWS up in %.2f s\n", title, s.Built.Seconds(), s.Ready.Seconds())
-	return story.Play(ctx, s.Target(), steps, func(r story.Result) {
-		mark := "ok     "
-		if r.Refusal {
-			mark = "refused"
-		}
-		fmt.Fprintf(out, "  %s %6d ms  %-50s %s\n", mark, r.Took.Round(time.Millisecond).Milliseconds(), r.Name, r.Answer)
-	})
+	return story.Play(ctx, s.Target(), steps, func(r story.Result) { fmt.Fprintln(out, r) })
 }
 
 // rsaKey is what `openssl genrsa 2048` writes today: PKCS#8.

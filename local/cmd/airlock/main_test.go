@@ -52,7 +52,7 @@ func TestRefusals(t *testing.T) {
 	if err := os.WriteFile(notKey, []byte("swordfish"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	const usage, ports = "airlock: usage: airlock demo | dev | rotate\n", "airlock: AIRLOCK_PORT must be 0 to 65527\n"
+	const usage, ports = "airlock: usage: airlock demo | dev | rotate | smoke\n", "airlock: AIRLOCK_PORT must be 0 to 65527\n"
 	for _, tt := range []struct {
 		name        string
 		environment []string
