@@ -55,20 +55,4 @@ func (l *loader) answered(id, name string) (string, error) {
 }
 
 // sent is what stands at n as CloudFormation sends it to a custom resource.
-func (n *node) sent() any {
-	switch n.kind {
-	case kindList:
-		list := make([]any, 0, len(n.items))
-		for _, item := range n.items {
-			list = append(list, item.sent())
-		}
-		return list
-	case kindMapping:
-		m := make(map[string]any, len(n.pairs))
-		for _, p := range n.pairs {
-			m[p.key] = p.value.sent()
-		}
-		return m
-	}
-	return n.text
-}
+func (n *node) sent() any { return n.decode(func(scalar *node) any { return scalar.text }) }

@@ -237,27 +237,34 @@ func (c cursor) plain() any {
 }
 
 func (n *node) plain() any {
-	switch n.kind {
-	case kindBool:
-		return n.text == "true"
-	case kindNumber:
-		f, err := strconv.ParseFloat(n.text, 64)
-		if err != nil {
-			return n.text
+	return n.decode(func(scalar *node) any {
+		switch scalar.kind {
+		case kindBool:
+			return scalar.text == "true"
+		case kindNumber:
+			if f, err := strconv.ParseFloat(scalar.text, 64); err == nil {
+				return f
+			}
 		}
-		return f
+		return scalar.text
+	})
+}
+
+// decode gives lists and mappings as JSON's decoder does, and scalars as told.
+func (n *node) decode(scalar func(*node) any) any {
+	switch n.kind {
 	case kindList:
 		list := make([]any, 0, len(n.items))
 		for _, item := range n.items {
-			list = append(list, item.plain())
+			list = append(list, item.decode(scalar))
 		}
 		return list
 	case kindMapping:
 		m := make(map[string]any, len(n.pairs))
 		for _, p := range n.pairs {
-			m[p.key] = p.value.plain()
+			m[p.key] = p.value.decode(scalar)
 		}
 		return m
 	}
-	return n.text
+	return scalar(n)
 }
