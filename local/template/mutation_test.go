@@ -95,6 +95,7 @@ func deployments() []deployment {
 	}
 	add(true, "", given, pool)
 	add(true, "", pool, map[string]string{"ReadAnyScope": "x/y"})
+	add(true, "", map[string]string{"ReadAnyScope": "aws.cognito.signin.user.admin"})
 	return out
 }
 

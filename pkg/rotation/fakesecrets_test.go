@@ -109,7 +109,7 @@ func (s *fakeSecrets) serveSecrets(action string, body []byte) *http.Response {
 		maps.DeleteFunc(labelled, func(_ string, l []string) bool { return len(l) == 0 })
 		described := map[string]any{"ARN": secretARN, "VersionIdsToStages": labelled}
 		if !s.nextRotation.IsZero() {
-			described["NextRotationDate"] = s.nextRotation.Unix()
+			described["RotationEnabled"], described["NextRotationDate"] = true, s.nextRotation.Unix()
 		}
 		return secretsAnswer(described)
 	case "GetSecretValue":

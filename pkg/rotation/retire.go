@@ -78,12 +78,16 @@ func (h *Handler) retire(ctx context.Context, log *slog.Logger) error {
 	return h.replace(ctx, v, d.without(expired).retiring(now.Add(h.lifetime()), s.orphans...))
 }
 
-// watch counts a rotation that should have been. Secrets Manager counts none that
-// fail, and calls nobody where it may not.
+// watch counts a rotation that should have been, or that nobody will ask for.
+// Secrets Manager counts none that fail, and calls nobody where it may not.
 func (h *Handler) watch(ctx context.Context, log *slog.Logger, v versions) {
-	if v.due.IsZero() || time.Since(v.due) <= overdue {
+	if time.Since(v.due) <= overdue {
 		return
 	}
-	log.LogAttrs(ctx, slog.LevelWarn, "rotation is overdue", append(
+	what := "rotation is overdue"
+	if v.due.IsZero() {
+		what = "rotation is turned off"
+	}
+	log.LogAttrs(ctx, slog.LevelWarn, what, append(
 		[]slog.Attr{slog.Time("due", v.due)}, metric.Attrs("", metric.Count("RotationsOverdue", 1))...)...)
 }

@@ -86,15 +86,15 @@ func TestRetireLeavesRotationsAlone(t *testing.T) {
 	})
 }
 
-// TestOverdue: a rotation that does not come is counted every day, for the alarm,
-// and not one that is only a little late.
+// TestOverdue: a rotation that does not come, or is turned off, is counted every
+// day, for the alarm, and not one that is only a little late.
 func TestOverdue(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		late time.Duration
 		off  bool
 		want int
-	}{{-time.Hour, false, 0}, {24 * time.Hour, false, 0}, {24*time.Hour + time.Second, false, 1}, {0, true, 0}} {
+	}{{-time.Hour, false, 0}, {24 * time.Hour, false, 0}, {24*time.Hour + time.Second, false, 1}, {0, true, 1}} {
 		inVirtualTime(t, func(t *testing.T, a *account) {
 			if !tt.off {
 				a.nextRotation = time.Now().Add(-tt.late)

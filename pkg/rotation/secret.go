@@ -58,7 +58,7 @@ func (h *Handler) read(ctx context.Context, version, stage string) (d document, 
 // versions are the ids of the secret's versions that have labels.
 type versions struct {
 	labels map[string][]string
-	due    time.Time // the end of the window of the next rotation; zero: there is none
+	due    time.Time // the end of the window of the next rotation; zero: rotation is off
 }
 
 func (h *Handler) versions(ctx context.Context) (versions, error) {
@@ -66,7 +66,11 @@ func (h *Handler) versions(ctx context.Context) (versions, error) {
 	if err != nil {
 		return versions{}, fmt.Errorf("describing the secret: %w", lambdaenv.Cause(err))
 	}
-	return versions{out.VersionIdsToStages, aws.ToTime(out.NextRotationDate)}, nil
+	v := versions{labels: out.VersionIdsToStages}
+	if aws.ToBool(out.RotationEnabled) {
+		v.due = aws.ToTime(out.NextRotationDate)
+	}
+	return v, nil
 }
 
 // has returns the version with that label, or "".
