@@ -63,6 +63,7 @@ CHANGES = [
     ("SigningKeySecret/UpdateReplacePolicy", None),
     ("UserPool/DeletionPolicy", "Delete"),
     ("ObjectEventDeadLetterQueue/DeletionPolicy", None),
+    ("ObjectEventDeadLetterQueue/UpdateReplacePolicy", None),
     ("RotateLogGroup/DeletionPolicy", "Retain"),
     ("RotationSchedule.RotateImmediatelyOnUpdate", True),
     ("RotationSchedule/DependsOn", ["KeyGroup"]),

@@ -24,7 +24,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"net/http"
 	"reflect"
 	"strings"
@@ -222,7 +221,8 @@ func readAnswer(body io.Reader) (answer, error) {
 	}
 	in := json.NewDecoder(bytes.NewReader(text))
 	in.DisallowUnknownFields()
-	if err := in.Decode(&a); err != nil || in.More() {
+	// The decoder would stop after the first value.
+	if err := in.Decode(&a); err != nil || !json.Valid(text) {
 		return a, errors.New("the answer is no JSON object of the members that there are")
 	}
 	if a.Status != "SUCCESS" && a.Status != "FAILED" {
@@ -246,7 +246,6 @@ func (s *Service) read(logicalID string) (m made, exists bool, err error) {
 }
 
 func (s *Service) write(logicalID string, m made) error {
-	m.Data = maps.Clone(m.Data)
 	v, err := json.Marshal(m)
 	if err != nil {
 		return err

@@ -177,6 +177,7 @@ func TestAnswers(t *testing.T) {
 		{http.MethodPut, "/answers/sample", success("{}")(request{LogicalResourceID: "Nobodys"}), 200},
 		{http.MethodPut, "/answers/sample", "", 400},
 		{http.MethodPut, "/answers/sample", success("{}")(request{}) + "{}", 400},
+		{http.MethodPut, "/answers/sample", success("{}")(request{}) + "}", 400},
 		{http.MethodPost, "/answers/sample", success("{}")(request{}), 405},
 		{http.MethodPut, "/answers/", success("{}")(request{}), 404},
 		{http.MethodPut, "/", success("{}")(request{}), 404},
@@ -190,13 +191,13 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// FuzzReadAnswer: whatever is put, a good answer says all that it must.
+// FuzzReadAnswer: whatever is put, a good answer is one JSON value that says all it must.
 func FuzzReadAnswer(f *testing.F) {
 	f.Add(success(`{"Group":"g"}`)(request{RequestID: "r"}))
 	f.Add(`{"Status":"FAILED","Reason":""}`)
 	f.Fuzz(func(t *testing.T, body string) {
 		a, err := readAnswer(strings.NewReader(body))
-		if err == nil && a.Status != "SUCCESS" && (a.Status != "FAILED" || a.Reason == "") {
+		if err == nil && (!json.Valid([]byte(body)) || a.Status != "SUCCESS" && (a.Status != "FAILED" || a.Reason == "")) {
 			t.Errorf("readAnswer(%q) = %+v", body, a)
 		}
 	})

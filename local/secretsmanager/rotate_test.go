@@ -226,6 +226,20 @@ func TestSchedule(t *testing.T) {
 		if got, want := s.taken(), four(s.current(t), 0); got != want {
 			t.Errorf("steps = %s, want %s", got, want)
 		}
+		// While a rotation has not ended, the rules change and nothing is begun.
+		s.failWith(failing(1000, "createSecret", false))
+		if err := s.rotateNow(t, tokenA, nil); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		s.taken()
+		wanted.ScheduleExpression = "rate(30 days)"
+		if err := s.Schedule(wanted); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.taken(); got != "" || *s.describe(t).RotationRules.ScheduleExpression != "rate(30 days)" {
+			t.Errorf("steps = %q, rules %+v, want no step and the new rules", got, s.describe(t).RotationRules)
+		}
 		wanted.ScheduleExpression = "cron(0 8 1 * ? *)"
 		wantCode(t, s.Schedule(wanted), "InvalidParameterException")
 	})

@@ -173,6 +173,11 @@ func (s *Service) Schedule(wanted template.Rotation) error {
 	if r.Rotation != nil && r.Rotation.FunctionARN == wanted.FunctionARN && r.Rotation.Rules == given {
 		return nil
 	}
+	if r.pendingElsewhere() {
+		// AWS refuses it until that rotation has ended, and the stack's update with it.
+		// Here the stack has to be up for it to end.
+		return s.change(secret.Name, func(r *record) error { return r.configure(wanted.FunctionARN, &given, time.Now()) })
+	}
 	_, err = s.startRotation(secret, uuid.NewString(), wanted.FunctionARN, &given, wanted.Immediately)
 	return err
 }

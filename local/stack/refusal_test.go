@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -133,6 +134,22 @@ func TestStartRefuses(t *testing.T) {
 		cancel()
 		if got := refused(ctx, t, stack.Options{Data: t.TempDir()}); !strings.Contains(got, "building") {
 			t.Errorf("Start under a context that has ended = %q, want that nothing is built", got)
+		}
+	})
+	t.Run("given up while keys are made", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		began := time.Now()
+		got := refused(ctx, t, stack.Options{Source: project, Data: t.TempDir(), Intercept: func(service string, next http.Handler) http.Handler {
+			if service != "cloudfront" {
+				return next
+			}
+			return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				cancel()
+				<-r.Context().Done() // it would never answer
+			})
+		}})
+		if took := time.Since(began); !strings.Contains(got, "context canceled") || took > 20*time.Second {
+			t.Errorf("Start = %q after %v, want that it is given up at once", got, took)
 		}
 	})
 	t.Run("unknown property", func(t *testing.T) {

@@ -88,6 +88,8 @@ func TestRestart(t *testing.T) {
 	if a, err := unused.put(t.Context(), nil, 0); err != nil || a.status != http.StatusForbidden {
 		t.Errorf("PUT granted by a container that is gone = %v, %v, want 403", a, err)
 	}
+	keysOf(again).age(t, true, false)
+	keysOf(again).rotate(t, "00000000-0000-4000-8000-0000000000a1") // leaves AWSPENDING on what the next key replaces
 	stop(t, again)
 
 	t.Run("another signing key", func(t *testing.T) {
@@ -105,6 +107,10 @@ func TestRestart(t *testing.T) {
 			// The old key stays in the group until rotate's daily run has retired it.
 			if a, err := get(t.Context(), urls[0], nil); err != nil || a.status != http.StatusOK {
 				t.Errorf("%s: GET by a URL of the old key = %v, %v, want 200", name, a, err)
+			}
+			if name == "kept" {
+				// It publishes a next key, and leaves the operator's where it is.
+				keysOf(s).rotate(t, "00000000-0000-4000-8000-0000000000a2")
 			}
 			stop(t, s)
 			o.SigningKey = nil

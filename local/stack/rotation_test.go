@@ -53,7 +53,7 @@ func (k keyring) document(t *testing.T) (d map[string]any, version string) {
 // their time, as far as those are asked for.
 func (k keyring) age(t *testing.T, next, retired bool) {
 	t.Helper()
-	d, version := k.document(t)
+	d, _ := k.document(t)
 	past := time.Now().Add(-20 * time.Minute).UTC().Format(time.RFC3339)
 	if n, ok := d["next"].(map[string]any); ok && next {
 		n["published"] = past
@@ -67,14 +67,7 @@ func (k keyring) age(t *testing.T, next, retired bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = k.secrets.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: &k.Endpoints.Secret, SecretString: aws.String(string(text))})
-	if err == nil {
-		// Of a rotation that has ended; it would pass for one that has not.
-		_, err = k.secrets.UpdateSecretVersionStage(t.Context(), &secretsmanager.UpdateSecretVersionStageInput{
-			SecretId: &k.Endpoints.Secret, VersionStage: aws.String("AWSPENDING"), RemoveFromVersionId: &version,
-		})
-	}
-	if err != nil && !strings.Contains(err.Error(), "InvalidParameterException") { // it has no such label
+	if err := stack.StoreSigningKey(t.Context(), k.secrets, k.Endpoints.Secret, string(text)); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -19,8 +20,9 @@ import (
 )
 
 // startServices starts them in the order in which they need one another: all
-// that functions call, then what functions make, and then what needs that.
-func (s *Stack) startServices(ctx context.Context, p *ports, binaries map[string]string) error {
+// that functions call, then what functions make, and then what needs that. ctx
+// bounds the start, run the services.
+func (s *Stack) startServices(ctx, run context.Context, p *ports, binaries map[string]string) error {
 	t := s.Template
 	roles, err := s.roles()
 	if err != nil {
@@ -52,7 +54,7 @@ func (s *Stack) startServices(ctx context.Context, p *ports, binaries map[string
 	if err != nil {
 		return err
 	}
-	if err := s.startS3(ctx, p); err != nil {
+	if err := s.startS3(run, p); err != nil {
 		return err
 	}
 	if err := s.startLambda(roles, binaries); err != nil {
@@ -78,7 +80,7 @@ func (s *Stack) startServices(ctx context.Context, p *ports, binaries map[string
 	}
 	for _, r := range s.Template.Rotations {
 		if err := secrets.Schedule(r); err != nil {
-			return err
+			return fmt.Errorf("making the rotation schedule %s: %w", r.LogicalID, err)
 		}
 	}
 	cdn, err := s.newCDN(keys)
@@ -91,10 +93,10 @@ func (s *Stack) startServices(ctx context.Context, p *ports, binaries map[string
 	}
 	s.serve(p.take(portCDN), s.options.Intercept("cdn", cdn))
 	s.serve(p.take(portAPI), s.options.Intercept("api", gateway))
-	s.services.Go(func() { tables.Run(ctx) })
-	s.services.Go(func() { secrets.Run(ctx) })
-	s.runSchedules(ctx)
-	polling, stopPoll := context.WithCancel(ctx)
+	s.services.Go(func() { tables.Run(run) })
+	s.services.Go(func() { secrets.Run(run) })
+	s.runSchedules(run)
+	polling, stopPoll := context.WithCancel(run)
 	s.stopPoll = stopPoll
 	s.pollQueues(polling)
 	return nil

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront"
@@ -23,8 +24,9 @@ import (
 
 // useOwnSigningKey does what an operator does to sign with a key of their own:
 // its public half goes to CloudFront and into the key group first, and then the
-// private one into the secret. The key there before stays in the group, until
-// rotate's daily run has retired it.
+// private one into the secret. A key of rotate's making that was there before
+// stays in the group until its daily run has retired it. One of the operator's
+// stays as long as there is room: nothing says when its last URL expires.
 func (s *Stack) useOwnSigningKey(ctx context.Context) error {
 	if s.options.SigningKey == nil {
 		return nil
@@ -45,10 +47,32 @@ func (s *Stack) useOwnSigningKey(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := secrets.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: &secret, SecretString: aws.String(string(document))}); err != nil {
+	if err := StoreSigningKey(ctx, secrets, secret, string(document)); err != nil {
 		return fmt.Errorf("storing the signing key: %w", err)
 	}
 	return nil
+}
+
+// StoreSigningKey puts a document in the place of the one that signs. AWSPENDING,
+// which a rotation that has ended leaves on the version before, is taken from it:
+// it would pass for a rotation that has not.
+func StoreSigningKey(ctx context.Context, client *secretsmanager.Client, secret, document string) error {
+	const pending, current = "AWSPENDING", "AWSCURRENT"
+	before, err := client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &secret})
+	if err != nil {
+		return err
+	}
+	if _, err := client.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: &secret, SecretString: &document}); err != nil {
+		return err
+	}
+	for version, stages := range before.VersionIdsToStages {
+		if slices.Contains(stages, pending) && slices.Contains(stages, current) {
+			_, err = client.UpdateSecretVersionStage(ctx, &secretsmanager.UpdateSecretVersionStageInput{
+				SecretId: &secret, VersionStage: aws.String(pending), RemoveFromVersionId: &version,
+			})
+		}
+	}
+	return err
 }
 
 // signingDocument is what an operator puts into the secret.
@@ -68,7 +92,7 @@ func (s *Stack) trust(ctx context.Context, privatePEM string) (string, error) {
 		return "", err
 	}
 	client := cloudfront.NewFromConfig(s.AWS(s.Endpoints.CloudFront))
-	id, err := publicKey(ctx, client, der)
+	id, theirs, err := publicKey(ctx, client, der)
 	if err != nil {
 		return "", err
 	}
@@ -84,35 +108,46 @@ func (s *Stack) trust(ctx context.Context, privatePEM string) (string, error) {
 	if slices.Contains(config.Items, id) {
 		return id, nil
 	}
+	if len(config.Items) == groupSize {
+		config.Items = slices.DeleteFunc(config.Items, func(id string) bool { return slices.Contains(theirs, id) })
+	}
 	config.Items = append(config.Items, id)
 	_, err = client.UpdateKeyGroup(ctx, &cloudfront.UpdateKeyGroupInput{Id: &groups[0], IfMatch: group.ETag, KeyGroupConfig: config})
 	return id, err
 }
 
-// publicKey gives CloudFront a key, if it has not got it, and returns its id.
-func publicKey(ctx context.Context, client *cloudfront.Client, der []byte) (string, error) {
+// groupSize is how many keys a key group takes.
+const groupSize = 5
+
+// publicKey gives CloudFront a key, if it has not got it, and returns its id, and
+// those of all other keys that came to it in this way.
+func publicKey(ctx context.Context, client *cloudfront.Client, der []byte) (id string, others []string, err error) {
+	const prefix = "operator-"
 	sum := sha256.Sum256(der)
-	name := "operator-" + hex.EncodeToString(sum[:])
+	name := prefix + hex.EncodeToString(sum[:])
+	listed, err := client.ListPublicKeys(ctx, &cloudfront.ListPublicKeysInput{})
+	if err != nil {
+		return "", nil, err
+	}
+	for _, k := range listed.PublicKeyList.Items {
+		switch {
+		case *k.Name == name:
+			id = *k.Id
+		case strings.HasPrefix(*k.Name, prefix):
+			others = append(others, *k.Id)
+		}
+	}
+	if id != "" {
+		return id, others, nil
+	}
 	made, err := client.CreatePublicKey(ctx, &cloudfront.CreatePublicKeyInput{PublicKeyConfig: &types.PublicKeyConfig{
 		Name: &name, CallerReference: &name,
 		EncodedKey: aws.String(string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))),
 	}})
-	if err == nil {
-		return *made.PublicKey.Id, nil
-	}
-	if _, exists := errors.AsType[*types.PublicKeyAlreadyExists](err); !exists {
-		return "", err
-	}
-	listed, err := client.ListPublicKeys(ctx, &cloudfront.ListPublicKeysInput{})
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	for _, k := range listed.PublicKeyList.Items {
-		if *k.Name == name {
-			return *k.Id, nil
-		}
-	}
-	return "", fmt.Errorf("CloudFront says that there is a public key %s, and lists none", name)
+	return *made.PublicKey.Id, others, nil
 }
 
 // parsePrivateKey reads what openssl writes, PKCS#8, PKCS#1 or SEC 1, if

@@ -152,7 +152,7 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 		return nil, err
 	}
 	s.Built, began = time.Since(began), time.Now()
-	if err := s.startServices(run, ports, binaries); err != nil {
+	if err := s.startServices(ctx, run, ports, binaries); err != nil {
 		return nil, err
 	}
 	if err := s.writeEndpoints(); err != nil {

@@ -16,7 +16,7 @@ const customType = "Custom::"
 func (l *loader) readCustomResource(r *resource, o *object) {
 	c := CustomResource{LogicalID: r.id, Type: r.typ, Properties: map[string]any{}}
 	token := o.get("ServiceToken").required()
-	if f := l.functionNamed(token.text()); f != nil {
+	if f := l.functionNamed(token.text()); f != nil && f.ARN == token.text() {
 		c.FunctionLogicalID = f.LogicalID
 	} else if token.readable() {
 		token.problem("must be the Arn of an AWS::Serverless::Function of the template")

@@ -43,7 +43,7 @@ func (l *loader) readRotationSchedule(r *resource, o *object) {
 	if secret.readable() && !slices.ContainsFunc(l.stack.Secrets, func(of Secret) bool { return of.ARN == s.SecretARN }) {
 		secret.problem("must be an AWS::SecretsManager::Secret of the template, by !Ref")
 	}
-	if f := l.functionNamed(s.FunctionARN); f == nil {
+	if f := l.functionNamed(s.FunctionARN); f == nil || f.ARN != s.FunctionARN {
 		if function.readable() {
 			function.problem("must be the Arn of an AWS::Serverless::Function of the template")
 		}

@@ -61,6 +61,8 @@ func TestRotationRefused(t *testing.T) {
 		{"Schedule", changed(rotation, "90", "1001", 1), "AutomaticallyAfterDays: "},
 
 		{"Made", changed(keyGroup, "!GetAtt Rotator.Arn", `"arn:aws:sns:eu-central-1:123456789012:topic"`, 1), "ServiceToken: must be the Arn of"},
+		{"Made", changed(keyGroup, "!GetAtt Rotator.Arn", "!Ref Rotator", 1), "ServiceToken: must be the Arn of"},
+		{"Schedule", changed(rotation, "!GetAtt Rotator.Arn", "!Ref Rotator", 1), "RotationLambdaARN: must be the Arn of"},
 		{"Made", changed(keyGroup, "Count: 5", "ServiceTimeout: 3601", 1), "ServiceTimeout: "},
 		{"F", function(`Environment: { Variables: { KEY: !GetAtt Made.Id } }`), `"Made" is made by a function`},
 		{"F", event("Schedule", `Schedule: rate(1 day)`), "Input: required"},

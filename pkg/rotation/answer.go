@@ -66,11 +66,7 @@ func (h *Handler) answer(ctx context.Context, to string, a answer) error {
 		if try == answerTries {
 			return fmt.Errorf("answering CloudFormation: %w", err)
 		}
-		pause := time.NewTimer(time.Duration(try) * answerPause)
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
+		if pause(ctx, time.Duration(try)*answerPause) != nil {
 			return fmt.Errorf("answering CloudFormation: %w", err)
 		}
 	}
@@ -113,4 +109,16 @@ func shorten(text string) string {
 		cut--
 	}
 	return text[:cut]
+}
+
+// pause lets a time pass, or returns ctx's error.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

@@ -116,12 +116,18 @@ func (h *Handler) ensure(ctx context.Context, e *resourceEvent) (string, error) 
 	if err != nil {
 		return "", err
 	}
+	if _, known := s.keys[d.d.KeyPairID]; exists && !known {
+		if s.group.id != "" {
+			return "", refuse("CloudFront has no public key %s, which the secret names", d.d.KeyPairID)
+		}
+		// The secret has outlived its keys and their group, and with these every URL.
+		h.Log.LogAttrs(ctx, slog.LevelWarn, "the secret's keys are gone", slog.String("keyPairId", d.d.KeyPairID))
+		d, exists = document{}, false
+	}
 	if !exists {
 		if d, err = h.createFirst(ctx, &s, firstToken(e.RequestID), algorithm); err != nil {
 			return "", err
 		}
-	} else if _, known := s.keys[d.d.KeyPairID]; !known {
-		return "", refuse("CloudFront has no public key %s, which the secret names", d.d.KeyPairID)
 	}
 	items := []string{d.d.KeyPairID}
 	if _, known := s.keys[d.nextID()]; known {
@@ -196,14 +202,7 @@ var groupID = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 func again(ctx context.Context, do func() error, codes ...string) error {
 	for {
 		err := do()
-		if !hasCode(err, codes...) {
-			return err
-		}
-		pause := time.NewTimer(retryPause)
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
+		if !hasCode(err, codes...) || pause(ctx, retryPause) != nil {
 			return err
 		}
 	}

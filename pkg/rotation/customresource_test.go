@@ -149,6 +149,53 @@ func TestUpdateMends(t *testing.T) {
 	})
 }
 
+// TestCreateAgain: a stack that is made anew over a secret that was kept, the keys
+// of which are gone with their group, gets new ones. Where there is a group it may
+// have URLs, and nothing is replaced.
+func TestCreateAgain(t *testing.T) {
+	t.Parallel()
+	inVirtualTime(t, func(t *testing.T, a *account) {
+		before := a.current().KeyPairID
+		if out := a.invoke(t, resource("Delete", token(2), a.ours().id, "")); out.Status != "SUCCESS" || len(a.keys) != 0 {
+			t.Fatalf("Delete told %+v and left %d keys", out, len(a.keys))
+		}
+		out := a.invoke(t, resource("Create", token(3), "", ""))
+		if out.Status != "SUCCESS" || a.current().KeyPairID == before || out.Data.KeyGroupID != a.ours().id {
+			t.Fatalf("Create after Delete told %+v, and %s signs", out, a.current().KeyPairID)
+		}
+		a.wantPair(t, a.ours())
+		signs := a.current().KeyPairID
+		a.setItems(a.ours(), []string{a.current().Next.KeyPairID})
+		delete(a.keys, signs)
+		if out := a.invoke(t, resource("Update", token(4), out.PhysicalResourceID, "")); out.Status != "FAILED" || !strings.Contains(out.Reason, "has no public key "+signs) {
+			t.Errorf("Update of a group whose key is gone told %+v, want FAILED", out)
+		}
+	})
+}
+
+// TestGroupNotListed: an answer that was lost, and a list that is behind, end in
+// the group's id or in a failure, never in an answer without it.
+func TestGroupNotListed(t *testing.T) {
+	t.Parallel()
+	for hidden, status := range map[int]string{1: "SUCCESS", 100: "FAILED"} {
+		synctest.Test(t, func(t *testing.T) {
+			a := newAccount()
+			lost := false
+			a.answered = func(call string) error {
+				if call == "cloudfront:CreateKeyGroup" && !lost {
+					lost, a.unlisted = true, hidden
+					return errDead
+				}
+				return nil
+			}
+			out := a.invoke(t, resource("Create", token(1), "", ""))
+			if out.Status != status || status == "SUCCESS" && (a.ours() == nil || out.Data.KeyGroupID != a.ours().id) {
+				t.Errorf("with %d lists behind CloudFormation was told %+v, want %s", hidden, out, status)
+			}
+		})
+	}
+}
+
 func TestDelete(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -169,7 +216,7 @@ func TestDelete(t *testing.T) {
 			a.deployed = true
 			time.AfterFunc(20*time.Second, func() { a.mu.Lock(); defer a.mu.Unlock(); a.deployed = false })
 		}, "", "SUCCESS", 0},
-		{"the distribution stays", func(a *account) { a.deployed = true }, "", "FAILED", 2},
+		{"the distribution stays", nil, "", "FAILED", 2},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -181,18 +228,18 @@ func TestDelete(t *testing.T) {
 					}
 					// Whatever the properties are, they do not keep a stack from going.
 					event := resource("Delete", token(2), tt.id, `{"ServiceToken":"x","Color":"red"}`)
+					a.deployed = tt.status == "FAILED" // all the time
 					if calls > 0 {
+						ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 						a.crashAt = calls
-						_, _ = a.handler().HandleEvent(t.Context(), event)
+						_, _ = a.handler().HandleEvent(ctx, event)
+						cancel()
 						a.crashAt, a.dead = 0, false
 					}
 					if tt.set != nil {
 						tt.set(a)
 					}
 					out := a.invoke(t, event)
-					if calls > 0 && tt.keys == 2 && tt.status == "FAILED" {
-						return // it was let go before
-					}
 					if out.Status != tt.status || out.PhysicalResourceID != tt.id || len(a.keys) != tt.keys {
 						t.Errorf("Delete that died at %d told %+v and left %d keys, want %s and %d", calls, out, len(a.keys), tt.status, tt.keys)
 					}
@@ -260,17 +307,24 @@ func TestFailures(t *testing.T) {
 func TestNewRole(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
+		call   string
 		denied int
 		status string
 		most   time.Duration
-	}{{1, "SUCCESS", 5 * time.Second}, {6, "SUCCESS", 30 * time.Second}, {1000, "FAILED", 30 * time.Second}} {
+	}{
+		{"secretsmanager:DescribeSecret", 1, "SUCCESS", 5 * time.Second},
+		{"cloudfront:ListPublicKeys", 6, "SUCCESS", 30 * time.Second},
+		{"cloudfront:CreateKeyGroup", 2, "SUCCESS", 10 * time.Second},
+		{"secretsmanager:PutSecretValue", 2, "SUCCESS", 10 * time.Second},
+		{"cloudfront:CreatePublicKey", 1000, "FAILED", 30 * time.Second},
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			a := newAccount()
-			a.denied = tt.denied
+			a.deniedCall, a.denied = tt.call, tt.denied
 			began := time.Now()
 			out := a.invoke(t, resource("Create", token(1), "", ""))
 			if took := time.Since(began); out.Status != tt.status || took > tt.most {
-				t.Errorf("after %d refusals CloudFormation was told %+v in %v, want %s in %v", tt.denied, out, took, tt.status, tt.most)
+				t.Errorf("after %d refusals of %s CloudFormation was told %+v in %v, want %s in %v", tt.denied, tt.call, out, took, tt.status, tt.most)
 			}
 			if tt.status == "FAILED" && !strings.Contains(out.Reason, "AccessDenied") {
 				t.Errorf("the reason is %q, want the refusal", out.Reason)

@@ -44,7 +44,10 @@ type account struct {
 	fault   func(ctx context.Context, call string) error // nil: none; an error is no answer
 	heard   []heard                                      // by CloudFormation
 	deaf    int                                          // answers CloudFormation does not take
-	denied  int                                          // calls that the role may not make yet
+	// deniedCall is one the role may not make yet, that many times.
+	deniedCall string
+	denied     int
+	answered   func(call string) error // nil: none; an error loses the answer
 }
 
 // heard is one answer to CloudFormation.
@@ -96,8 +99,11 @@ func (a *account) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
-	if a.denied > 0 {
+	if a.denied > 0 && call == a.deniedCall {
 		a.denied--
+		if strings.HasPrefix(call, "cloudfront:") {
+			return cloudFrontError(http.StatusForbidden, "AccessDenied"), nil
+		}
 		return respond(http.StatusForbidden, `{"__type":"AccessDeniedException"}`), nil
 	}
 	var res *http.Response
@@ -107,6 +113,11 @@ func (a *account) RoundTrip(r *http.Request) (*http.Response, error) {
 		res = a.serveCloudFront(r, body)
 	}
 	res.Request = r
+	if a.answered != nil {
+		if err := a.answered(call); err != nil {
+			return nil, err
+		}
+	}
 	if a.loseAt > 0 {
 		if a.loseAt--; a.loseAt == 0 {
 			return nil, io.ErrUnexpectedEOF

@@ -22,6 +22,8 @@ type fakeCloudFront struct {
 	// that a distribution uses the groups.
 	lingers  time.Duration
 	deployed bool
+	// unlisted is how many lists of groups are behind, and empty.
+	unlisted int
 	// meanwhile happens before the next update of a group.
 	meanwhile func()
 }
@@ -156,6 +158,9 @@ func (c *fakeCloudFront) serveKeyGroup(r *http.Request, id string, body []byte) 
 	}
 	g := c.groups[id]
 	switch {
+	case r.Method != http.MethodPost && id == "" && c.unlisted > 0:
+		c.unlisted--
+		return cloudFrontAnswer(http.StatusOK, "", "<KeyGroupList/>")
 	case r.Method != http.MethodPost && id == "":
 		page, next := pageOf(slices.Sorted(maps.Keys(c.groups)), r.URL.Query().Get("Marker"))
 		var items strings.Builder

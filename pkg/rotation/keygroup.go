@@ -61,8 +61,17 @@ func (h *Handler) createGroup(ctx context.Context, items []string) (group, error
 		}
 		return group{*out.KeyGroup.Id, items}, nil
 	case hasCode(err, "KeyGroupAlreadyExists"):
-		// The client has tried again where the first answer was lost.
-		return h.findGroup(ctx)
+		// The client has tried again where the first answer was lost, and a list may
+		// be behind.
+		for range updateTries {
+			if g, err := h.findGroup(ctx); err != nil || g.id != "" {
+				return g, err
+			}
+			if err := pause(ctx, retryPause); err != nil {
+				return group{}, fmt.Errorf("creating the key group: %w", err)
+			}
+		}
+		return group{}, errors.New("creating the key group: its name is taken, and no group has it")
 	case hasCode(err, "TooManyKeyGroups"):
 		return group{}, refuse("the account has no room for another CloudFront key group (quota 10): delete unused ones, or ask AWS for more")
 	}

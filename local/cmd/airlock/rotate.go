@@ -22,7 +22,6 @@ import (
 )
 
 const (
-	pending = "AWSPENDING"
 	// ripe is how long ago a next key must have been published to sign, for the
 	// sake of edges that are far away (docs/adr/0013).
 	ripe = 20 * time.Minute
@@ -142,17 +141,7 @@ func ripen(ctx context.Context, out io.Writer, client *secretsmanager.Client, se
 		return err
 	}
 	fmt.Fprintf(out, "%s, the next key, counts as published %v ago: this edge has it already\n", keys.Next.KeyPairID, ripe)
-	if _, err := client.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: &secret, SecretString: aws.String(string(text))}); err != nil {
-		return err
-	}
-	if !slices.Contains(got.VersionStages, pending) {
-		return nil
-	}
-	// Left there by a rotation that has ended, it would pass for one that has not.
-	_, err = client.UpdateSecretVersionStage(ctx, &secretsmanager.UpdateSecretVersionStageInput{
-		SecretId: &secret, VersionStage: aws.String(pending), RemoveFromVersionId: got.VersionId,
-	})
-	return err
+	return stack.StoreSigningKey(ctx, client, secret, string(text))
 }
 
 // republish returns the secret's document with another time for its next key.
@@ -189,7 +178,7 @@ func begin(ctx context.Context, out io.Writer, client *secretsmanager.Client, se
 		return "", errDescribe
 	}
 	for version, stages := range described.VersionIdsToStages {
-		if slices.Contains(stages, pending) {
+		if slices.Contains(stages, "AWSPENDING") {
 			fmt.Fprintln(out, "a rotation begun earlier is tried again")
 			return version, nil
 		}
