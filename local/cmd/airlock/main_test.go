@@ -213,6 +213,7 @@ func testFiles(t *testing.T, d *running) {
 	if len(env) != 9 || len(want) != 0 {
 		t.Errorf("aws.env has %d lines and lacks %v, want 9 and nothing", len(env), want)
 	}
+	testEnvironments(t, d)
 	info, err := os.Stat(d.data)
 	if err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("the data folder: %v, %v, want mode 0700", info, err)
@@ -229,6 +230,50 @@ func testFiles(t *testing.T, d *running) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// testEnvironments holds env.json to what `sam local invoke --env-vars` takes: by
+// logical id, variables that the template declares, since SAM passes no others.
+func testEnvironments(t *testing.T, d *running) {
+	b, err := os.ReadFile(filepath.Join(d.data, "env.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var functions map[string]map[string]string
+	if err := json.Unmarshal(b, &functions); err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("../../../template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, logicalID := range []string{"PresignFunction", "RecordFunction", "SignFunction", "RotateFunction"} {
+		variables := functions[logicalID]
+		for name, want := range map[string]string{
+			"AWS_ENDPOINT_URL_S3": d.endpoints.S3, "AWS_ENDPOINT_URL_DYNAMODB": d.endpoints.DynamoDB,
+			"AWS_ENDPOINT_URL_SECRETS_MANAGER": d.endpoints.SecretsManager, "AWS_ENDPOINT_URL_CLOUDFRONT": d.endpoints.CloudFront,
+		} {
+			if variables[name] != want {
+				t.Errorf("env.json: %s of %s = %q, want %q", name, logicalID, variables[name], want)
+			}
+		}
+		for name := range variables {
+			if !regexp.MustCompile(`(?m)^ +` + name + `: `).Match(source) {
+				t.Errorf("env.json: %s of %s is not declared in the template", name, logicalID)
+			}
+		}
+	}
+	for variable, want := range map[[2]string]string{
+		{"PresignFunction", "UPLOAD_BUCKET"}: d.endpoints.Bucket, {"RecordFunction", "CATALOG_TABLE"}: d.endpoints.Table,
+		{"SignFunction", "DELIVERY_BASE_URL"}: d.endpoints.CDN, {"RotateFunction", "SIGNING_KEY_SECRET"}: d.endpoints.Secret,
+	} {
+		if got := functions[variable[0]][variable[1]]; got != want {
+			t.Errorf("env.json: %s of %s = %q, want %q", variable[1], variable[0], got, want)
+		}
+	}
+	if len(functions) != 4 {
+		t.Errorf("env.json has %d functions, want 4", len(functions))
 	}
 }
 
