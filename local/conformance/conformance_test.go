@@ -1,14 +1,17 @@
-// Package conformance puts the embedded AWS, and what the functions sign and send,
-// before implementations that are not ours: dynalite and
+// Package conformance puts the embedded AWS, what the functions sign and send, and
+// the rotate function before implementations that are not ours: dynalite and
 // @aws-sdk/cloudfront-signer (package.json), moto, boto3 and botocore's models of
 // AWS (requirements.txt), openssl. Where one of them is missing its tests are
 // skipped, in CI they fail.
 package conformance
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -117,4 +120,22 @@ func serve(t *testing.T, program string, args ...string) (address string) {
 			}
 		}
 	}
+}
+
+// wholeBody is an HTTP client for those of the SDK that do not try again. It sends
+// a request's body from memory: the SDK closes its own when the answer begins, and
+// where net/http then still looks whether there is more of it, the rest of the
+// answer is "use of closed network connection" (aws-sdk-go-v2, issue 2737).
+type wholeBody struct{}
+
+func (wholeBody) Do(r *http.Request) (*http.Response, error) {
+	if r.Body != nil && r.Body != http.NoBody {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		r = r.Clone(r.Context())
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	return direct.Do(r)
 }

@@ -28,7 +28,7 @@ type secretsPeer struct {
 
 func secretsClient(endpoint string, c iam.Credentials) *sdk.Client {
 	return sdk.New(sdk.Options{
-		BaseEndpoint: aws.String(endpoint), Region: "eu-central-1", RetryMaxAttempts: 1,
+		BaseEndpoint: aws.String(endpoint), Region: "eu-central-1", RetryMaxAttempts: 1, HTTPClient: wholeBody{},
 		Credentials: credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretAccessKey, c.SessionToken),
 	})
 }
