@@ -84,10 +84,10 @@ func (h *Handler) watch(ctx context.Context, log *slog.Logger, v versions) {
 	if time.Since(v.due) <= overdue {
 		return
 	}
-	what := "rotation is overdue"
+	attrs := metric.Attrs("", metric.Count("RotationsOverdue", 1))
 	if v.due.IsZero() {
-		what = "rotation is turned off"
+		log.LogAttrs(ctx, slog.LevelWarn, "rotation is turned off", attrs...)
+		return
 	}
-	log.LogAttrs(ctx, slog.LevelWarn, what, append(
-		[]slog.Attr{slog.Time("due", v.due)}, metric.Attrs("", metric.Count("RotationsOverdue", 1))...)...)
+	log.LogAttrs(ctx, slog.LevelWarn, "rotation is overdue", append(attrs, slog.Time("due", v.due))...)
 }
