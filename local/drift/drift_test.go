@@ -221,7 +221,7 @@ func granted(f template.Function, pattern string) []string {
 func TestCommands(t *testing.T) {
 	t.Parallel()
 	makefile := read(t, "Makefile")
-	for _, document := range []string{"README.md", "CONTRIBUTING.md", "docs/operations.md", "docs/architecture.md"} {
+	for _, document := range []string{"README.md", "CONTRIBUTING.md", "docs/operations.md", "docs/architecture.md", "docs/deploy.md", "events/README.md"} {
 		for _, target := range find(read(t, document), "(?m)(?:^|`)make ([a-z]+)\\b") {
 			if !regexp.MustCompile(`(?m)^` + target + `:`).MatchString(makefile) {
 				t.Errorf("%s names `make %s`, which the Makefile does not know", document, target)
@@ -281,30 +281,69 @@ func tests(t *testing.T, dir string) string {
 	return text.String()
 }
 
-// TestLinks follows every relative link of the documents.
+// TestLinks follows every link from a document to another file, and to a heading.
 func TestLinks(t *testing.T) {
 	t.Parallel()
-	documents, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
-	if err != nil {
-		t.Fatal(err)
+	var documents []string
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/adr/*.md", "events/*.md"} {
+		found, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		documents = append(documents, found...)
 	}
-	adrs, err := filepath.Glob(filepath.Join(root, "docs", "adr", "*.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	top, err := filepath.Glob(filepath.Join(root, "*.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, document := range slices.Concat(documents, adrs, top) {
+	followed := 0
+	for _, document := range documents {
 		b, err := os.ReadFile(document)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, link := range find(string(b), `\]\(([^)#:]+)(?:#[^)]*)?\)`) {
-			if _, err := os.Stat(filepath.Join(filepath.Dir(document), link)); err != nil {
-				t.Errorf("%s links to %s: %v", document, link, err)
+		for _, link := range regexp.MustCompile(`\]\(([^)#:]*)(?:#([^)]*))?\)`).FindAllStringSubmatch(string(b), -1) {
+			target := document
+			if link[1] != "" {
+				target = filepath.Join(filepath.Dir(document), link[1])
+			}
+			text, err := os.ReadFile(target)
+			if info, errStat := os.Stat(target); err != nil && (errStat != nil || !info.IsDir()) {
+				t.Errorf("%s links to %s: %v", document, link[1], err)
+			}
+			followed++
+			if link[2] != "" && !slices.Contains(headings(string(text)), link[2]) {
+				t.Errorf("%s links to #%s, which is no heading of %s", document, link[2], target)
 			}
 		}
+	}
+	if len(documents) < 20 || followed < 50 {
+		t.Errorf("followed %d links of %d documents only", followed, len(documents))
+	}
+}
+
+// headings are a document's, as links name them.
+func headings(text string) (all []string) {
+	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
+		slug := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(m[1]), "")
+		all = append(all, strings.ReplaceAll(slug, " ", "-"))
+	}
+	return all
+}
+
+// TestSampleCommands wants a command for each sample event, for its own function.
+func TestSampleCommands(t *testing.T) {
+	t.Parallel()
+	samples, err := filepath.Glob(filepath.Join(root, "events", "*.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	document := read(t, "events/README.md")
+	for _, sample := range samples {
+		name := filepath.Base(sample)
+		word, _, _ := strings.Cut(name, "-")
+		command := "sam local invoke " + strings.ToUpper(word[:1]) + word[1:] + "Function --event events/" + name + " --env-vars .airlock/env.json"
+		if !strings.Contains(document, "| `"+name+"` |") || !strings.Contains(document, "`"+command+"`") {
+			t.Errorf("events/README.md lacks %s, or `%s`", name, command)
+		}
+	}
+	if len(samples) < 10 {
+		t.Errorf("found only the samples %q", samples)
 	}
 }
