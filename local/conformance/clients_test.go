@@ -64,7 +64,7 @@ func TestBoto3(t *testing.T) {
 		"put to the URL for get":     []any{403., "SignatureDoesNotMatch"},
 		"rows":                       []any{[]any{"u/alice", "boto3/hello.txt", 13., "text/plain"}},
 		"query without a key":        "ValidationException",
-		"secret":                     []any{[]any{"keyPairId", "privateKey"}, []any{"AWSCURRENT"}},
+		"secret":                     []any{[]any{"keyPairId", "next", "privateKey"}, []any{"AWSCURRENT"}},
 		"described":                  []any{"AWSCURRENT"},
 		"no secret":                  "ResourceNotFoundException",
 		"invoked":                    []any{200., nil, 201., "u/alice/mysubpath/hello.txt"},
