@@ -113,9 +113,7 @@ func ripen(t *testing.T, s *stack.Stack) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := secrets.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{
-		SecretId: &s.Endpoints.Secret, SecretString: aws.String(string(text)),
-	}); err != nil {
+	if err := stack.StoreSigningKey(t.Context(), secrets, s.Endpoints.Secret, string(text)); err != nil {
 		t.Fatal(err)
 	}
 }

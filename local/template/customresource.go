@@ -16,7 +16,7 @@ const customType = "Custom::"
 func (l *loader) readCustomResource(r *resource, o *object) {
 	c := CustomResource{LogicalID: r.id, Type: r.typ, Properties: map[string]any{}}
 	token := o.get("ServiceToken").required()
-	if f := l.functionNamed(token.text()); f != nil && f.ARN == token.text() {
+	if f := l.functionWithARN(token.text()); f != nil {
 		c.FunctionLogicalID = f.LogicalID
 	} else if token.readable() {
 		token.problem("must be the Arn of an AWS::Serverless::Function of the template")
@@ -30,9 +30,9 @@ func (l *loader) readCustomResource(r *resource, o *object) {
 	l.stack.CustomResources = append(l.stack.CustomResources, c)
 }
 
-// functionNamed finds a function by its ARN, or by its name.
-func (l *loader) functionNamed(text string) *Function {
-	i := slices.IndexFunc(l.stack.Functions, func(f Function) bool { return text == f.ARN || text == f.Name })
+// functionWithARN is nil where the template has none.
+func (l *loader) functionWithARN(arn string) *Function {
+	i := slices.IndexFunc(l.stack.Functions, func(f Function) bool { return f.ARN == arn })
 	if i < 0 {
 		return nil
 	}

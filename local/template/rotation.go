@@ -15,7 +15,10 @@ func (l *loader) readPermission(r *resource, o *object) {
 	account := o.get("SourceAccount").required()
 	account.oneOf(l.options.AccountID)
 	function := o.get("FunctionName").required()
-	f := l.functionNamed(function.text())
+	f := l.functionWithARN(function.text())
+	if f == nil { // by its name, as Lambda takes it, too
+		f = l.functionWithARN(l.arn("lambda", "function:"+function.text()))
+	}
 	if f == nil && function.readable() {
 		function.problem("must be an AWS::Serverless::Function of the template, by !Ref or its Arn")
 	}
@@ -43,7 +46,7 @@ func (l *loader) readRotationSchedule(r *resource, o *object) {
 	if secret.readable() && !slices.ContainsFunc(l.stack.Secrets, func(of Secret) bool { return of.ARN == s.SecretARN }) {
 		secret.problem("must be an AWS::SecretsManager::Secret of the template, by !Ref")
 	}
-	if f := l.functionNamed(s.FunctionARN); f == nil || f.ARN != s.FunctionARN {
+	if l.functionWithARN(s.FunctionARN) == nil {
 		if function.readable() {
 			function.problem("must be the Arn of an AWS::Serverless::Function of the template")
 		}

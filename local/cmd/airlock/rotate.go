@@ -54,11 +54,11 @@ func rotate(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	before, err := readKeys(ctx, client, secret)
+	before, document, err := readKeys(ctx, client, secret)
 	if err != nil {
 		return err
 	}
-	if err := ripen(ctx, out, client, secret, before); err != nil {
+	if err := ripen(ctx, out, client, secret, before, document); err != nil {
 		return err
 	}
 	version, err := begin(ctx, out, client, secret)
@@ -68,7 +68,7 @@ func rotate(ctx context.Context, out io.Writer) error {
 	if err := awaitCurrent(ctx, client, secret, version); err != nil {
 		return err
 	}
-	after, err := readKeys(ctx, client, secret)
+	after, _, err := readKeys(ctx, client, secret)
 	if err != nil {
 		return err
 	}
@@ -114,29 +114,26 @@ func secretOf(data string) (*secretsmanager.Client, string, error) {
 	}), e.Secret, nil
 }
 
-func readKeys(ctx context.Context, client *secretsmanager.Client, secret string) (signingKeys, error) {
-	var keys signingKeys
+// readKeys reads the secret: what can be shown of it, and the whole document.
+func readKeys(ctx context.Context, client *secretsmanager.Client, secret string) (keys signingKeys, document []byte, err error) {
 	got, err := client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &secret})
 	if err != nil {
-		return keys, fmt.Errorf("reading the secret: %w", err)
+		return keys, nil, fmt.Errorf("reading the secret: %w", err)
 	}
-	if err := json.Unmarshal([]byte(aws.ToString(got.SecretString)), &keys); err != nil {
-		return keys, errors.New("the secret is no JSON document with a signing key") // the error would quote it
+	document = []byte(aws.ToString(got.SecretString))
+	if err := json.Unmarshal(document, &keys); err != nil {
+		return keys, nil, errors.New("the secret is no JSON document with a signing key") // the error would quote it
 	}
-	return keys, nil
+	return keys, document, nil
 }
 
 // ripen dates the publication of the next key back: the embedded edge has known
 // it from that moment on, and has nobody to wait for.
-func ripen(ctx context.Context, out io.Writer, client *secretsmanager.Client, secret string, keys signingKeys) error {
+func ripen(ctx context.Context, out io.Writer, client *secretsmanager.Client, secret string, keys signingKeys, document []byte) error {
 	if keys.Next == nil || time.Since(keys.Next.Published) >= ripe {
 		return nil
 	}
-	got, err := client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &secret})
-	if err != nil {
-		return fmt.Errorf("reading the secret: %w", err)
-	}
-	text, err := republish([]byte(*got.SecretString), time.Now().Add(-ripe))
+	text, err := republish(document, time.Now().Add(-ripe))
 	if err != nil {
 		return err
 	}

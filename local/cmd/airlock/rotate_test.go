@@ -17,7 +17,7 @@ func testRotate(t *testing.T, d *running) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, err := readKeys(t.Context(), client, secret)
+	before, _, err := readKeys(t.Context(), client, secret)
 	if err != nil || before.Next == nil {
 		t.Fatalf("the keys of a new stack = %+v, %v, want a next one", before, err)
 	}
@@ -31,7 +31,7 @@ func testRotate(t *testing.T, d *running) {
 		if err != nil {
 			t.Fatalf("airlock rotate = %v, %s", err, out)
 		}
-		after, err := readKeys(t.Context(), client, secret)
+		after, _, err := readKeys(t.Context(), client, secret)
 		if err != nil || after.Next == nil {
 			t.Fatalf("the keys after a rotation = %+v, %v, want a next one", after, err)
 		}
